@@ -1,0 +1,42 @@
+"""Random draws that depend on what they are for, and on nothing else.
+
+Every draw of a federation comes from a generator derived from the run's seed and a key such as
+``("batches", agent, round)``. So a permuted federation, a resumed run and another way of training draw the same
+numbers, and nothing here reads or changes the global generators of torch, numpy or Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def derived_seed(seed: int, *key: str | int) -> int:
+    """A number in [0, 2**63) that any change of `seed` or of any part of `key` changes.
+
+    Python's own `hash` will not do: it differs from one process to the next.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed must be an int, not {seed!r}")
+    digest = hashlib.sha256(repr((seed, *key)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generator(seed: int, *key: str | int) -> torch.Generator:
+    """A fresh generator for one purpose, e.g. ``generator(0, "batches", "3", 17)``.
+
+    It lives on the CPU whatever device trains, so that a GPU draws the same numbers.
+    """
+    return torch.Generator().manual_seed(derived_seed(seed, *key))
+
+
+@contextmanager
+def seeded(seed: int, *key: str | int) -> Iterator[None]:
+    """For code that takes no generator (the initialisation of a layer, dropout): seeds torch's global generators
+    inside the block and puts them back after it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(derived_seed(seed, *key))
+        yield
