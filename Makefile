@@ -1,0 +1,46 @@
+# `make book` and `make test` work from nothing; a second call does only what is missing.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JS := book/_ext/node_modules/.package-lock.json
+
+.PHONY: book test notebooks lint clean
+test notebooks: export OMP_NUM_THREADS := 1 # one order of summation on every machine, and the fastest for small models
+
+book: $(VENV)/.ready $(JS) _build/.toc
+	@echo "== Building the pages from the outputs stored in the chapters"
+	@$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "== The book: $(CURDIR)/_build/html/index.html"
+
+test: book
+	@echo "== Running all tests: the library, every chapter against its stored outputs, the pages in a browser"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+notebooks: $(VENV)/.ready
+	@echo "== Re-executing the chapters in place"
+	@$(BIN)/python book/_ext/notebooks.py $(CHAPTERS)
+
+lint: $(VENV)/.ready
+	@echo "== Looking for mistakes in the code with ruff"
+	@$(BIN)/ruff check .
+
+clean:
+	@echo "== Removing the built pages, the environment and what the tools left behind"
+	rm -rf _build $(VENV) book/_ext/node_modules build *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairfl needs Python 3.11 or newer: make PYTHON=python3.12")'
+	@echo "== Installing what requirements.txt lists into $(VENV) (6 GB with PyTorch for GPUs; some minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(JS): book/_ext/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  echo "== Fetching the pages' JavaScript (MathJax, widgets) with npm"; \
+	  npm ci --prefix book/_ext --silent || echo "== npm failed: the pages will load MathJax and the widgets from a CDN"; \
+	else echo "== No npm here: the pages will load MathJax and the widgets from a CDN"; fi
+
+# A change in the order of the chapters changes the side bar of every page, which Sphinx does not see.
+_build/.toc: _toc.yml _config.yml $(wildcard book/_ext/*.py)
+	@rm -rf _build && mkdir _build && touch $@

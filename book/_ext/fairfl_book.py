@@ -1,0 +1,105 @@
+"""Sphinx extension of the book.
+
+* The repository's address comes from git: a fork's Colab, edit and issue buttons lead to the fork.
+* MathJax and the widgets' HTML manager are served from the pages' own folder when npm has fetched them: the built
+  book can be read without a network.
+* Three faults of the theme that show in the browser are put right.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from repository import repository
+from sphinx.util import logging
+
+log = logging.getLogger(__name__)
+MODULES = Path(__file__).resolve().parent / "node_modules"
+FILES = {  # in node_modules -> in the pages' _static folder
+    "mathjax/es5/tex-chtml-full.js": "offline/mathjax/tex-chtml-full.js",
+    "mathjax/es5/output/chtml/fonts/woff-v2": "offline/mathjax/output/chtml/fonts/woff-v2",
+    "mathjax/LICENSE": "offline/mathjax/LICENSE",
+    "@jupyter-widgets/html-manager/dist": "offline/html-manager",
+    "@jupyter-widgets/html-manager/LICENSE": "offline/html-manager/LICENSE",
+}
+WIDGET_FILES = ("embed.js", "*.woff2")  # the rest of dist/ is for pages that use a module loader
+
+
+def set_repository(app, config) -> None:
+    options = config.html_theme_options
+    url, branch = repository()
+    if url:
+        options.update(
+            repository_url=url,
+            repository_branch=branch,
+            use_repository_button=True,
+            use_issues_button=True,
+            use_edit_page_button=True,
+        )
+        if "github.com" not in url:  # Colab opens notebooks from GitHub only
+            options.get("launch_buttons", {}).pop("colab_url", None)
+    else:  # without an address of ours Jupyter Book would send readers to its own repository
+        log.info("fairfl_book: no public git remote, so the pages get no Colab and repository buttons")
+        for key in ("repository_url", "launch_buttons", "use_repository_button", "use_issues_button",
+                    "use_edit_page_button"):
+            options.pop(key, None)
+
+
+def has_javascript() -> bool:
+    return all((MODULES / name).exists() for name in FILES)
+
+
+def set_javascript(app, config) -> None:
+    if not has_javascript():
+        log.info("fairfl_book: no %s, so the pages load MathJax and the widgets from a CDN", MODULES.name)
+        return
+    config.mathjax_path = "offline/mathjax/tex-chtml-full.js"
+    config.nb_ipywidgets_js = {"offline/html-manager/embed.js": {"defer": "defer"}}
+
+
+def copy_javascript(app, error) -> None:
+    if error is not None or app.builder.format != "html" or not has_javascript():
+        return
+    for name, target in FILES.items():
+        source, target = MODULES / name, Path(app.outdir) / "_static" / target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_file():
+            shutil.copy(source, target)
+        elif source.name == "dist":
+            target.mkdir(exist_ok=True)
+            for pattern in WIDGET_FILES:
+                for file in source.glob(pattern):
+                    shutil.copy(file, target)
+        else:
+            shutil.copytree(source, target, dirs_exist_ok=True)
+
+
+def set_theme(app, config) -> None:
+    config.html_theme_options.setdefault("navbar_persistent", [])  # else a second search box
+    config.html_context.setdefault("default_mode", "auto")  # else "Got invalid theme mode" in the browser's console
+
+
+def drop_thebe(app, pagename, templatename, context, doctree) -> None:
+    """Jupyter Book loads sphinx-thebe twice even when it is off, which is an error in the browser's console."""
+    context["script_files"] = [
+        script
+        for script in context.get("script_files", [])
+        if "thebe" not in str(getattr(script, "filename", ""))
+        and "THEBE_JS_URL" not in str(getattr(script, "attributes", ""))
+    ]
+
+
+def setup(app):
+    for change in (set_repository, set_javascript, set_theme):
+        app.connect("config-inited", change, priority=100)  # before the theme reads its options
+    # Font Awesome would replace the icons inside widgets too, which stops a stepper's Play button and its links.
+    app.add_js_file(
+        None,
+        body="window.FontAwesomeConfig = {observeMutations: false}; "
+        "if (window.FontAwesome) FontAwesome.config.observeMutations = false;",
+        priority=1,
+    )
+    app.connect("html-page-context", drop_thebe)
+    app.connect("build-finished", copy_javascript)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
