@@ -1,0 +1,257 @@
+"""The loop: agents train, a mechanism aggregates and rewards. Chapter "The whole mechanism"."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fairfl import vectors
+from fairfl.history import History
+from fairfl.mechanisms.base import Mechanism, Round, Setting, State, Step
+from fairfl.partition import Agent
+from fairfl.probes import STANDARD, Probe
+from fairfl.schedules import Schedule
+from fairfl.training import LocalTraining, plain
+
+
+class UpdateError(ValueError):
+    """An agent uploaded something that cannot be aggregated.
+
+    Attributes:
+        agent: its key. round: the round t. history: what was recorded before, where `Federation.run` was running.
+    """
+
+    def __init__(self, agent: str, t: int, what: str) -> None:
+        super().__init__(f"the update of agent {agent!r} in round {t} {what}")
+        self.agent, self.round, self.history = agent, t, None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A federation after round t (t = 0: before the first); enough to go on from."""
+
+    t: int
+    server: Tensor  # (D,) w_t
+    models: Tensor  # (N, D) w_{i,t}
+    buffers: Tensor  # (N, B) each agent's buffers
+    state: State  # the mechanism's
+    updates: Tensor | None = None  # (N, D) Delta w_{i,t}; from here on None at t = 0
+    step: Step | None = None  # aggregate, rewards, log of round t
+    seconds: Mapping[str, float] | None = None  # spent in "training" and in the "mechanism"
+
+
+class Federation:
+    """N agents, a server's mechanism, and a network that all of them train.
+
+    Args:
+        agents: at least one; keys unique, samples floating point in the network's precision, labels int64.
+        model: any classifier, mapping (n, ...) samples to (n, classes) logits. Its present parameters are w_0; the
+            module itself is copied and never changed.
+        mechanism: see `fairfl.mechanisms`.
+        local: the agents' training.
+        gamma: Gamma_t, the length to which updates are normalised.
+        test: (x, y) for the test accuracy; only probes look at it.
+        validation: (x, y) for mechanisms that ask for it.
+        seed: of all random draws.
+        device: where to train, e.g. "cuda".
+        buffers: what to do with running statistics such as BatchNorm's: "local", each agent keeps its own and the
+            server is evaluated with their mean; "shared", all agents get the mean after each round. A network that
+            has buffers is refused while this is None.
+        train: local training of all agents, see `training.plain.train`.
+
+    Raises:
+        ValueError: agents, data or network do not fit; the message names the agent or argument.
+    """
+
+    def __init__(
+        self,
+        agents: Sequence[Agent],
+        model: nn.Module,
+        mechanism: Mechanism,
+        *,
+        local: LocalTraining = LocalTraining(),  # noqa: B008 (frozen)
+        gamma: Schedule = Schedule(0.5),  # noqa: B008
+        test: tuple[Tensor, Tensor] | None = None,
+        validation: tuple[Tensor, Tensor] | None = None,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        buffers: str | None = None,
+        train: Callable = plain.train,
+    ) -> None:
+        self.module = copy.deepcopy(model).to(device)
+        self.layout = vectors.layout(self.module)
+        self.mechanism, self.local, self.gamma, self.seed = mechanism, local, gamma, seed
+        self.device, self.buffers, self.train = torch.device(device), buffers, train
+        self.agents = [Agent(agent.key, agent.x.to(device), agent.y.to(device)) for agent in agents]
+        self.test, self.validation = (
+            pair and (pair[0].to(device), pair[1].to(device)) for pair in (test, validation)
+        )
+        self.initial, self._initial_buffers = vectors.flatten(self.module), vectors.buffers(self.module)
+        self._check()
+        self.setting = Setting(
+            keys=tuple(agent.key for agent in self.agents),
+            dimension=self.layout.dimension,
+            sizes=torch.tensor([len(agent.y) for agent in self.agents]),
+            classes=torch.tensor([len(agent.y.unique()) for agent in self.agents]),
+            blocks=self.layout.slices,
+        )
+
+    def _check(self) -> None:
+        keys = [agent.key for agent in self.agents]
+        if not keys:
+            raise ValueError("a federation needs at least one agent")
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise ValueError(f"agents' keys must be unique; {', '.join(map(repr, twice))} occurs more than once")
+        if len(self._initial_buffers) and self.buffers not in ("local", "shared"):
+            raise ValueError(
+                f"the network has buffers that training changes ({', '.join(vectors.buffer_names(self.module))}); "
+                f"say how they are treated: buffers='local' or 'shared', not {self.buffers!r}"
+            )
+        if "accuracy" in self.mechanism.needs and self.validation is None:
+            raise ValueError(f"{type(self.mechanism).__name__} needs a validation set: pass validation=(x, y)")
+        sets = [(f"agent {agent.key!r}", agent.x, agent.y) for agent in self.agents]
+        sets += [(name, *pair) for name, pair in (("test", self.test), ("validation", self.validation)) if pair]
+        for name, x, y in sets:
+            if len(x) == 0:
+                raise ValueError(f"{name} holds no samples")
+            if len(x) != len(y) or y.ndim != 1:
+                raise ValueError(f"{name}: {len(x)} samples do not fit labels of shape {tuple(y.shape)}")
+            if x.dtype != self.initial.dtype:
+                raise ValueError(f"{name}: samples are {x.dtype}, the network is {self.initial.dtype}")
+            if not x.isfinite().all():
+                raise ValueError(f"{name}: the samples hold NaN or infinite values")
+            self.module.eval()
+            with torch.no_grad():
+                try:
+                    logits = self.module(x[:1])
+                except RuntimeError as error:
+                    raise ValueError(f"{name}: the network does not take samples of shape {tuple(x.shape[1:])}: {error}") from error
+            if y.dtype != torch.int64 or y.min() < 0 or y.max() >= logits.shape[-1]:
+                raise ValueError(f"{name}: labels must be int64 from 0 to {logits.shape[-1] - 1}")
+
+    def start(self) -> Snapshot:
+        """All agents and the server at w_0."""
+        agents = len(self.agents)
+        return Snapshot(0, self.initial.clone(), self.initial.repeat(agents, 1),
+                        self._initial_buffers.repeat(agents, 1), self.mechanism.init(self.setting))
+
+    def rounds(self, n: int, start: Snapshot | None = None) -> Iterator[Snapshot]:
+        """The snapshots after each of n rounds, from w_0 or from `start`, which stays as it is.
+
+        Raises:
+            UpdateError: an update is NaN or infinite.
+        """
+        snapshot = start or self.start()
+        for _ in range(n):
+            snapshot = self._next(snapshot)
+            yield snapshot
+
+    def _next(self, last: Snapshot) -> Snapshot:
+        t, clock = last.t + 1, _Clock(self.device)
+        updates, buffers = self.train(
+            self.module, last.models, last.buffers, self.agents, self.local, t, self.seed
+        )
+        training = clock()
+        for agent, update in zip(self.agents, updates):
+            if not update.isfinite().all():
+                raise UpdateError(agent.key, t, "holds NaN or infinite entries; is the learning rate too high?")
+        round = Round(
+            t=t, lr=self.local.rate(t), gamma=self.gamma(t), updates=updates, models=last.models, server=last.server,
+            losses=lambda: self.own_losses(last.models, last.buffers),
+            accuracy=lambda models: self.evaluate(models, *self.validation, last.buffers.mean(0))[1],
+        )
+        state, step = self.mechanism.apply(last.state, round, self.setting)
+        models = last.models.clone()
+        step.reward.add_to(models)
+        if self.buffers == "shared":
+            buffers = buffers.mean(0).expand_as(buffers).clone()
+        return Snapshot(t, last.server + step.aggregate, models, buffers, state, updates, step,
+                        {"training": training, "mechanism": clock()})
+
+    def run(
+        self,
+        n: int,
+        probes: Sequence[Probe] = STANDARD,
+        history: History | None = None,
+        progress: bool = False,
+    ) -> History:
+        """Run n rounds and record what the probes see after each.
+
+        Args:
+            n: rounds.
+            probes: see `fairfl.probes`.
+            history: go on after the last round of this history and add to it. A history that was passed in keeps
+                what was recorded when a run is interrupted.
+            progress: show a progress bar.
+
+        Raises:
+            UpdateError: as in `rounds`; its attribute `history` holds the rounds before.
+        """
+        from tqdm.auto import tqdm
+
+        history = History(self.setting.keys) if history is None else history
+        if history.keys != self.setting.keys:
+            raise ValueError(f"the history is of agents {history.keys}, the federation has {self.setting.keys}")
+        try:
+            for snapshot in tqdm(self.rounds(n, history.last), total=n, disable=not progress, unit="round"):
+                clock = _Clock(self.device)
+                seen = {}
+                for probe in probes:
+                    seen |= probe(self, snapshot)
+                seconds = {f"seconds_{part}": spent for part, spent in snapshot.seconds.items()}
+                history.add(snapshot, seen | seconds | {"seconds_evaluation": clock()})
+        except UpdateError as error:
+            error.history = history
+            raise
+        return history
+
+    @torch.no_grad()
+    def evaluate(self, models: Tensor, x: Tensor, y: Tensor, buffers: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean cross-entropy and accuracy in [0, 1] of K models on (x, y): (K, D) -> (K,) and (K,), float64.
+
+        Args:
+            buffers: (B,) for all models or (K, B); default: those that the network came with.
+
+        Takes no part in training: nothing is drawn, nothing that training reads is changed.
+        """
+        buffers = self._initial_buffers if buffers is None else buffers
+        buffers = buffers.expand(len(models), -1)
+        batch = 64 if self.device.type == "cpu" else 4096  # small batches stay in a CPU's cache
+        loss, correct = torch.zeros(2, len(models), dtype=torch.float64)
+        self.module.eval()
+        for k, model in enumerate(models):
+            vectors.load(self.module, model)
+            vectors.load_buffers(self.module, buffers[k])
+            for samples, labels in zip(x.split(batch), y.split(batch)):
+                logits = self.module(samples)
+                loss[k] += nn.functional.cross_entropy(logits.double(), labels, reduction="sum").item()
+                correct[k] += (logits.argmax(1) == labels).sum().item()
+        return loss / len(x), correct / len(x)
+
+    def own_losses(self, models: Tensor, buffers: Tensor) -> Tensor:
+        """F_i(w_i): each agent's model on its own samples with the labels it holds, (N, D) -> (N,) float64."""
+        return torch.cat([
+            self.evaluate(models[i : i + 1], agent.x, agent.y, buffers[i])[0] for i, agent in enumerate(self.agents)
+        ])
+
+
+class _Clock:
+    """Seconds since the last call, on a GPU too, which works on while Python goes ahead."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.last = self._now()
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    def __call__(self) -> float:
+        before, self.last = self.last, self._now()
+        return self.last - before

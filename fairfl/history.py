@@ -1,0 +1,96 @@
+"""What a run leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from fairfl.federation import Snapshot
+
+
+class History:
+    """The recorded quantities of a run, round by round.
+
+    ``history["r"]`` is the tensor of all recorded values, rounds first: (T, N) for one number an agent, (T,) for one
+    number a round. ``history.rounds("r")`` are the rounds t in which they were recorded, for probes that look at
+    some rounds only.
+
+    Attributes:
+        keys: the agents' names, in the order of the columns.
+        last: the snapshot after the last round, to go on from; not part of `to_dict`.
+    """
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self.keys = tuple(keys)
+        self.last: Snapshot | None = None
+        self._series: dict[str, dict[int, Tensor]] = {}
+
+    def add(self, snapshot: Snapshot, seen: Mapping[str, Tensor | float]) -> None:
+        """Record what was seen after the round of `snapshot`."""
+        for name, value in seen.items():
+            self._series.setdefault(name, {})[snapshot.t] = torch.as_tensor(value).detach().cpu().clone()
+        self.last = snapshot
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What was recorded."""
+        return tuple(self._series)
+
+    def _of(self, name: str) -> dict[int, Tensor]:
+        if name not in self._series:
+            raise KeyError(f"nothing is recorded under {name!r}; recorded are {', '.join(self.names) or 'no quantities'}")
+        return self._series[name]
+
+    def __getitem__(self, name: str) -> Tensor:
+        return torch.stack(list(self._of(name).values()))
+
+    def rounds(self, name: str) -> Tensor:
+        """The rounds t in which `name` was recorded, (T,) int64."""
+        return torch.tensor(list(self._of(name)))
+
+    def to_dict(self) -> dict:
+        """Plain lists and numbers, for JSON; undefined values become None."""
+        return {
+            "agents": list(self.keys),
+            "series": {
+                name: {"rounds": list(values), "values": [_plain(value) for value in values.values()]}
+                for name, values in self._series.items()
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping) -> History:
+        """The inverse of `to_dict`, without `last`; floating-point numbers come back as float64.
+
+        Raises:
+            ValueError: the mapping is not what `to_dict` writes.
+        """
+        try:
+            history = cls(tuple(plain["agents"]))
+            for name, series in plain["series"].items():
+                values = [_tensor(value) for value in series["values"]]
+                history._series[name] = dict(zip(series["rounds"], values, strict=True))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"not the dictionary of a history: {error!r}") from error
+        return history
+
+
+def _plain(value: Tensor) -> list | float | int | None:
+    if value.ndim:
+        return [_plain(entry) for entry in value]
+    number = value.item()
+    return None if number != number else number
+
+
+def _tensor(value: list | float | int | None) -> Tensor:
+    entries = value if isinstance(value, list) else [value]
+    if not any(isinstance(entry, list) for entry in entries):
+        whole = all(isinstance(entry, int) for entry in entries)
+        flat = torch.tensor([float("nan") if entry is None else entry for entry in entries],
+                            dtype=torch.int64 if whole else torch.float64)
+        return flat if isinstance(value, list) else flat[0]
+    return torch.stack([_tensor(entry) for entry in entries])

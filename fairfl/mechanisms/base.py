@@ -1,0 +1,95 @@
+"""What a mechanism sees and what it answers.
+
+A mechanism is a frozen dataclass of hyperparameters with two pure functions: `init` makes its state before round 1,
+`apply` turns the state and what arrived in a round into the next state, the aggregate and the agents' rewards. It
+handles vectors only; how they were trained is not its business. State goes in and comes out as plain data, so that
+a run can be stopped, resumed and repeated. Chapter "The whole mechanism".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from fairfl import rewards
+from fairfl.downloads import Reward
+
+State = dict[str, Tensor | float | int]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known before round 1, for N agents and D parameters."""
+
+    keys: tuple[str, ...]  # the agents' names
+    dimension: int  # D
+    sizes: Tensor  # (N,) int64, samples n_i
+    classes: Tensor  # (N,) int64, distinct labels that an agent holds
+    blocks: tuple[slice, ...]  # where each parameter tensor lies in the vector
+
+    @property
+    def size_shares(self) -> Tensor:
+        """p_i = n_i / sum_j n_j, (N,) float64."""
+        return self.sizes.double() / self.sizes.sum()
+
+
+@dataclass(frozen=True)
+class Round:
+    """What the server sees in round t. To be read, not changed."""
+
+    t: int  # 1, 2, ...
+    lr: float  # eta_t
+    gamma: float  # Gamma_t
+    updates: Tensor  # (N, D), Delta w_i as uploaded
+    models: Tensor  # (N, D), w_{i,t-1}
+    server: Tensor  # (D,), w_{t-1}
+    losses: Callable[[], Tensor]  # () -> (N,), F_i(w_{i,t-1}); computed when called
+    accuracy: Callable[[Tensor], Tensor]  # (K, D) -> (K,), accuracy in [0, 1] on the validation set
+
+
+class Step(NamedTuple):
+    """What the server does in a round: w_t = w_{t-1} + aggregate, w_{i,t} = w_{i,t-1} + reward of i."""
+
+    aggregate: Tensor  # (D,)
+    reward: Reward
+    log: Mapping[str, Tensor]  # what to record, (N,) each: psi, r, q, ...
+
+
+class Mechanism(Protocol):
+    """The interface; see `fairfl.mechanisms.cgsv` for one that uses all of it."""
+
+    needs: frozenset[str]  # of {"losses", "accuracy"}; a federation that lacks one is refused before round 1
+
+    def init(self, setting: Setting) -> State: ...
+
+    def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]: ...
+
+
+# How the server brings updates to comparable lengths before it sums them.
+SCALINGS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "normalised": rewards.normalise,  # all to length Gamma: eq. (1)
+    "clipped": rewards.clip,  # only those that are longer
+    "raw": lambda updates, gamma: updates,
+}
+
+
+def check_scaling(name: str) -> None:
+    """ValueError for an unknown name."""
+    if name not in SCALINGS:
+        raise ValueError(f"unknown scaling {name!r}; known are {', '.join(SCALINGS)}")
+
+
+def first_weights(name: str, setting: Setting) -> Tensor:
+    """Weights of round 1, before any value is known: "sizes" n_i / sum n, or "uniform" 1 / N. (N,) float64.
+
+    Eq. (4) starts at r_{i,0} = 0; taken as weights of eq. (1) these zeros would aggregate nothing.
+    """
+    if name == "sizes":
+        return setting.size_shares
+    if name == "uniform":
+        return torch.full_like(setting.size_shares, 1 / len(setting.keys))
+    raise ValueError(f"unknown first weights {name!r}; known are 'sizes' and 'uniform'")

@@ -1,0 +1,103 @@
+"""What to record after a round. A probe is a function of the federation and a snapshot; it must not change either.
+
+`STANDARD` costs nothing beside training. The others evaluate models, so take them in every k-th round if that is
+slow: ``every(10, probes.test_accuracy)``. Figures and equations of Xu et al. (2021) are named at each probe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from fairfl.federation import Federation, Snapshot
+
+Probe = Callable[["Federation", "Snapshot"], Mapping[str, Tensor]]
+
+
+def log(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """What the mechanism logs; for CGSV psi, r, q and the weights used, (N,) each, eqs. (3) to (5)."""
+    return snapshot.step.log
+
+
+def download(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """How good the rewards are: cosine and distance of v_i to u_N, (N,) each (Fig. 5), and |u_N|.
+
+    The cosine is 0 where an agent downloads nothing.
+    """
+    total = snapshot.step.aggregate.double()
+    cosines, distances = [], []
+    for i in range(len(snapshot.models)):
+        v = snapshot.step.reward.row(i).double()
+        lengths = v.norm() * total.norm()
+        cosines.append(v @ total / lengths if lengths > 0 else torch.zeros_like(lengths))
+        distances.append((v - total).norm())
+    return {"download_cosine": torch.stack(cosines), "download_distance": torch.stack(distances),
+            "aggregate_norm": total.norm()}
+
+
+def server_distance(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """|w_{i,t} - w_t| of the whole model (Fig. 2, left) and of its last layer (Fig. 6), (N,) each, and the line of
+    Fig. 2, |w_t - w_0|."""
+    last = federation.layout.layers[-1]
+    gaps = [model.double() - snapshot.server.double() for model in snapshot.models]
+    return {
+        "server_distance": torch.stack([gap.norm() for gap in gaps]),
+        "last_layer_distance": torch.stack([gap[last].norm() for gap in gaps]),
+        "server_travel": (snapshot.server.double() - federation.initial.double()).norm(),
+    }
+
+
+def union_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """F(w_{i,t}) and F(w_t): mean loss on all agents' samples with the labels they hold (Fig. 2, right; Theorem 2)."""
+    x = torch.cat([agent.x for agent in federation.agents])
+    y = torch.cat([agent.y for agent in federation.agents])
+    loss, server = _agents_and_server(federation, snapshot, x, y, 0)
+    return {"union_loss": loss, "server_union_loss": server}
+
+
+def own_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """F_i(w_{i,t}): each agent's loss on its own samples, (N,)."""
+    return {"own_loss": federation.own_losses(snapshot.models, snapshot.buffers)}
+
+
+def test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """Accuracy in [0, 1] of the agents' models (N,) and of the server's on the test set.
+
+    Raises:
+        ValueError: the federation has no test set.
+    """
+    if federation.test is None:
+        raise ValueError("the probe test_accuracy needs a test set: Federation(..., test=(x, y))")
+    accuracy, server = _agents_and_server(federation, snapshot, *federation.test, 1)
+    return {"test_accuracy": accuracy, "server_test_accuracy": server}
+
+
+test_accuracy.__test__ = False  # for pytest, which would take it for a test where it is imported
+
+
+def _agents_and_server(
+    federation: Federation, snapshot: Snapshot, x: Tensor, y: Tensor, which: int
+) -> tuple[Tensor, Tensor]:
+    """Loss (which=0) or accuracy (which=1) of the N agents and of the server."""
+    models = torch.cat([snapshot.models, snapshot.server[None]])
+    buffers = torch.cat([snapshot.buffers, snapshot.buffers.mean(0, keepdim=True)])
+    values = federation.evaluate(models, x, y, buffers)[which]
+    return values[:-1], values[-1]
+
+
+def every(k: int, probe: Probe) -> Probe:
+    """The same probe in rounds 1, k, 2k, ... only."""
+    if k < 1:
+        raise ValueError(f"k must be at least 1, not {k}")
+
+    def some_rounds(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+        return probe(federation, snapshot) if snapshot.t == 1 or snapshot.t % k == 0 else {}
+
+    return some_rounds
+
+
+STANDARD: tuple[Probe, ...] = (log,)

@@ -1,0 +1,64 @@
+"""Local training as one would write it down: one agent after another, one step after another.
+
+The book shows this form, and faster ones are tested against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from fairfl import vectors
+from fairfl.partition import Agent
+from fairfl.randomness import generator, seeded
+from fairfl.training import LocalTraining
+
+
+def train(
+    module: nn.Module,
+    models: Tensor,
+    buffers: Tensor,
+    agents: Sequence[Agent],
+    local: LocalTraining,
+    t: int,
+    seed: int,
+) -> tuple[Tensor, Tensor]:
+    """The updates Delta w_i of all agents in round t, Sec. 3.1.
+
+    Args:
+        module: the network; its parameters are overwritten.
+        models: (N, D), row i is w_{i,t-1}, where agent i starts.
+        buffers: (N, B), each agent's buffers (running statistics); B = 0 for most networks.
+        agents: N agents with data on the module's device.
+        local: the settings.
+        t: the round, 1, 2, ...
+        seed: of the run; each agent draws from a generator of its own, derived from (seed, its key, t).
+
+    Returns:
+        (N, D) updates and (N, B) buffers after training; the arguments stay as they are.
+    """
+    updates, trained_buffers = torch.empty_like(models), buffers.clone()
+    module.train()
+    for i, agent in enumerate(agents):
+        vectors.load(module, models[i])
+        vectors.load_buffers(module, buffers[i])
+        with seeded(seed, "layers", agent.key, t):  # for layers that draw, such as dropout
+            descend(module, agent, local, t, generator(seed, "batches", agent.key, t))
+        updates[i] = vectors.flatten(module) - models[i]
+        trained_buffers[i] = vectors.buffers(module)
+    return updates, trained_buffers
+
+
+def descend(module: nn.Module, agent: Agent, local: LocalTraining, t: int, draws: torch.Generator) -> None:
+    """Stochastic gradient descent on one agent's samples, in place."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(parameters, lr=local.rate(t))
+    for epoch, indices in local.batches(len(agent.x), draws):
+        optimizer.param_groups[0]["lr"] = local.rate(t, epoch)
+        indices = indices.to(agent.x.device)
+        loss = nn.functional.cross_entropy(module(agent.x[indices]), agent.y[indices])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()

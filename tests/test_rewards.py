@@ -1,0 +1,221 @@
+"""Eqs. (1), (4), (5) on vectors short enough to compute by hand."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fairfl import rewards
+
+F64 = torch.float64
+
+
+def vector(*entries):
+    return torch.tensor(entries, dtype=F64)
+
+
+# ---- eq. (1)
+
+
+def test_updates_get_the_length_gamma():
+    u = rewards.normalise(torch.tensor([[3.0, 4.0], [0.0, -2.0]], dtype=F64), gamma=0.5)
+    torch.testing.assert_close(u, torch.tensor([[0.3, 0.4], [0.0, -0.5]], dtype=F64))
+
+
+def test_a_zero_update_stays_zero_and_changes_no_other():
+    u = rewards.normalise(torch.tensor([[0.0, 0.0], [6.0, 8.0]]), gamma=1.0)
+    assert u[0].tolist() == [0.0, 0.0]
+    torch.testing.assert_close(u[1], torch.tensor([0.6, 0.8]))
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-30, 1.0, 1e30, 1e300])
+def test_norms_beyond_the_range_of_their_squares(size):
+    d = torch.tensor([[3.0, -4.0, 0.0]], dtype=F64) * size
+    torch.testing.assert_close(rewards.norms(d), vector(5 * size), rtol=1e-14, atol=0)
+    torch.testing.assert_close(rewards.normalise(d, 2.0), torch.tensor([[1.2, -1.6, 0.0]], dtype=F64))
+
+
+def test_epsilon_leaves_tiny_updates_short():
+    u = rewards.normalise(torch.tensor([[3e-7, 4e-7]], dtype=F64), gamma=1.0, epsilon=1e-7)
+    torch.testing.assert_close(u, torch.tensor([[0.5, 2 / 3]], dtype=F64))
+
+
+def test_clipping_shortens_only_the_long():
+    d = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]], dtype=F64)
+    torch.testing.assert_close(rewards.clip(d, 1.0), torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]], dtype=F64))
+
+
+@pytest.mark.parametrize("gamma", [0.0, -1.0, math.nan])
+def test_gamma_must_be_positive(gamma):
+    with pytest.raises(ValueError, match="gamma must be positive"):
+        rewards.normalise(torch.ones(1, 2), gamma)
+
+
+def test_the_sum_is_weighted_and_changes_nothing():
+    updates, weights = torch.tensor([[1.0, 0.0], [0.0, 2.0]], dtype=F64), vector(0.25, 0.75)
+    before = updates.clone()
+    assert rewards.aggregate(updates, weights).tolist() == [0.25, 1.5]
+    assert torch.equal(updates, before)
+
+
+def test_float32_updates_are_summed_in_float64():
+    # One large and 2**12 tiny entries that a float32 accumulator loses one by one.
+    updates = torch.full((4097, 1), 2.0**-13)
+    updates[0] = 4096.0
+    total = rewards.aggregate(updates, torch.ones(4097))
+    assert total.dtype == torch.float32
+    assert total.item() == 4096.5
+
+
+def test_updates_that_cancel_but_for_rounding_sum_to_zero():
+    angles = torch.tensor([0.0, 2 * math.pi / 3, 4 * math.pi / 3], dtype=F64)
+    updates = torch.stack([angles.cos(), angles.sin()], dim=1)
+    assert updates.sum(0).abs().max() > 0  # rounding is left
+    assert rewards.aggregate(updates, torch.ones(3)).tolist() == [0.0, 0.0]
+    assert rewards.aggregate(updates[:2], torch.ones(2)).norm() == pytest.approx(1.0)
+
+
+def test_weights_must_fit():
+    with pytest.raises(ValueError, match="do not fit 3 weights"):
+        rewards.aggregate(torch.ones(2, 4), torch.ones(3))
+    with pytest.raises(ValueError, match=r"NaN or infinite entries, at positions \[1\]"):
+        rewards.aggregate(torch.ones(2, 4), vector(1.0, math.nan))
+
+
+# ---- eq. (4)
+
+
+def test_the_moving_average():
+    r = rewards.importance(vector(0.5, 0.3, 0.2), vector(0.9, 0.1, -0.2), alpha=0.8)
+    average = [0.8 * 0.5 + 0.2 * 0.9, 0.8 * 0.3 + 0.2 * 0.1, 0.8 * 0.2 - 0.2 * 0.2]  # .58 .26 .12
+    torch.testing.assert_close(r, vector(*average) / 0.96)
+
+
+def test_from_zero_the_first_coefficients_are_the_shares_of_psi_whatever_alpha():
+    psi = vector(0.9, 0.6, 0.3)
+    for alpha in (0.0, 0.5, 0.95):
+        torch.testing.assert_close(rewards.importance(torch.zeros(3), psi, alpha), psi / 1.8)
+
+
+def test_the_floor_is_applied_before_normalising():
+    r = rewards.importance(vector(0.0, 0.0), vector(0.5, -0.5), alpha=0.0, floor=1e-3)
+    torch.testing.assert_close(r, vector(0.5, 0.001) / 0.501)
+
+
+def test_without_a_floor_negative_weights_are_possible_but_not_a_negative_sum():
+    r = rewards.importance(vector(0.0, 0.0), vector(0.5, -0.25), alpha=0.0, floor=None)
+    assert r.tolist() == [2.0, -1.0]
+    with pytest.raises(ValueError, match="positive sum"):
+        rewards.importance(vector(0.0, 0.0), vector(0.25, -0.5), alpha=0.0, floor=None)
+
+
+@pytest.mark.parametrize("alpha", [-0.1, 1.1, math.nan])
+def test_alpha_must_be_a_share(alpha):
+    with pytest.raises(ValueError, match="alpha must lie in"):
+        rewards.importance(vector(0.5, 0.5), vector(0.5, 0.5), alpha)
+
+
+# ---- eq. (5)
+
+
+def test_quotas_by_hand():
+    # tanh(.5) = .46212, tanh(.3) = .29131, tanh(.2) = .19738; ratios 1, .63039, .42711
+    assert rewards.quotas(vector(0.5, 0.3, 0.2), 1.0, 6).tolist() == [6, 3, 2]
+    assert rewards.quotas(vector(0.5, 0.3, 0.2), 1.0, 1000).tolist() == [1000, 630, 427]
+
+
+def test_equal_agents_and_infinite_altruism_get_everything():
+    assert rewards.quotas(torch.full((7,), 1 / 7, dtype=F64), 0.3, 100).tolist() == [100] * 7
+    assert rewards.quotas(vector(0.9, 0.1 - 1e-9, 1e-9), math.inf, 100).tolist() == [100] * 3
+
+
+def test_a_whole_number_lost_to_rounding_is_kept():
+    assert 100 * 0.29 < 29  # in floating point
+    assert rewards.count(vector(0.29), 100).tolist() == [29]
+
+
+def test_a_negative_coefficient_downloads_nothing():
+    assert rewards.quotas(vector(1.2, -0.2), 1.0, 10).tolist() == [10, 0]
+
+
+@pytest.mark.parametrize("beta", [0.0, -1.0, math.nan])
+def test_beta_must_be_positive(beta):
+    with pytest.raises(ValueError, match="beta must be positive"):
+        rewards.quality(vector(0.5, 0.5), beta)
+
+
+def test_some_coefficient_must_be_positive():
+    with pytest.raises(ValueError, match="positive importance"):
+        rewards.quality(vector(0.0, 0.0), 1.0)
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.floats(1e-4, 1), min_size=1, max_size=8), st.floats(0.01, 50), st.floats(1.01, 3))
+def test_more_altruism_never_lowers_a_quota_and_the_best_agent_has_all(parts, beta, more):
+    r = vector(*parts) / sum(parts)
+    few, many = rewards.quotas(r, beta, 1000), rewards.quotas(r, more * beta, 1000)
+    assert few.max() == many.max() == 1000
+    assert (many >= few).all()
+    assert few[r.argmax()] == 1000
+
+
+# ---- the mask
+
+
+def test_mask_by_hand():
+    u = vector(0.1, -3.0, 2.0, 0.0, -2.0)
+    assert rewards.mask(u, 0).tolist() == [0, 0, 0, 0, 0]
+    assert rewards.mask(u, 1).tolist() == [0, -3, 0, 0, 0]
+    assert rewards.mask(u, 2).tolist() == [0, -3, 2, 0, 0]  # of two equal magnitudes the earlier
+    assert rewards.mask(u, 3).tolist() == [0, -3, 2, 0, -2]
+    assert torch.equal(rewards.mask(u, 5), u)
+    assert rewards.mask(u, -1).tolist() == [0, 0, 0, 0, 0]
+    with pytest.raises(ValueError, match="cannot keep 6 of 5"):
+        rewards.mask(u, 6)
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=12), st.data())
+def test_the_mask_lemma(entries, data):
+    u = vector(*map(float, entries))
+    q = data.draw(st.integers(0, len(u)))
+    v = rewards.mask(u, q)
+    total, kept = float(u @ u), float(v @ v)
+    assert total == pytest.approx(kept + float((u - v) @ (u - v)))  # an orthogonal projection
+    assert kept >= q / len(u) * total - 1e-12
+    if q < len(u):
+        larger = rewards.mask(u, q + 1)
+        assert torch.equal(rewards.mask(larger, q), v)  # nested
+
+
+# ---- how much altruism
+
+
+def test_altruism_bounds_by_hand():
+    assert rewards.altruism_bound(0.5, 0.1) == pytest.approx(5.493061)  # ln(3) / 0.2
+    assert rewards.sharp_altruism_bound(0.5, 0.18, agents=5) == 0.0  # .18 / .28 > .5
+    assert rewards.sharp_altruism_bound(0.5, 0.15, agents=5) == pytest.approx(2.92, abs=0.005)
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.integers(2, 12), st.floats(0.05, 1), st.floats(0.05, 0.9))
+def test_the_sharp_bound_is_enough_and_no_smaller_one_is(agents, part, c):
+    weakest = part / agents
+    beta = rewards.sharp_altruism_bound(c, weakest, agents)
+    worst = torch.full((agents,), weakest, dtype=F64)
+    worst[0] = 1 - (agents - 1) * weakest
+    assert beta <= rewards.altruism_bound(c, weakest) + 1e-9
+    if beta > 0:
+        assert rewards.quality(worst, beta).min() == pytest.approx(c, abs=1e-6)
+        assert rewards.quality(worst, 0.9 * beta).min() < c
+    else:
+        assert rewards.quality(worst, 1e-6).min() >= c - 1e-6
+
+
+def test_bounds_reject_what_cannot_be():
+    with pytest.raises(ValueError, match="strictly between"):
+        rewards.altruism_bound(1.0, 0.1)
+    with pytest.raises(ValueError, match="cannot sum to 1"):
+        rewards.sharp_altruism_bound(0.5, 0.3, agents=5)
