@@ -52,6 +52,14 @@ class History:
         """The rounds t in which `name` was recorded, (T,) int64."""
         return torch.tensor(list(self._of(name)))
 
+    def until(self, t: int) -> History:
+        """The part up to round t, without `last`."""
+        part = History(self.keys)
+        for name, values in self._series.items():
+            if early := {round: value for round, value in values.items() if round <= t}:
+                part._series[name] = early
+        return part
+
     def to_dict(self) -> dict:
         """Plain lists and numbers, for JSON; undefined values become None."""
         return {

@@ -1,0 +1,50 @@
+"""The command line: ``python -m fairfl --help``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fairfl import __version__
+
+
+@click.group(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Fair rewards in collaborative machine learning."""
+
+
+@main.command()
+@click.argument("what", type=click.Choice(["fig2"]))
+@click.option("--dataset", type=click.Choice(["mnist", "digits"]), default="mnist")
+@click.option("--seed", "seeds", type=int, multiple=True, default=(0, 1, 2), help="May be given several times.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Where the data sets lie or are downloaded to.  "
+              "[default: $FAIRFL_DATA, else the user's cache]")
+@click.option("--results", type=click.Path(path_type=Path), default=Path("data/results"), help="Folder of the records.")
+@click.option("--device", default="cpu", help="Where to train, e.g. cuda.")
+@click.option("--again", is_flag=True, help="Compute records that exist anew.")
+def reproduce(what: str, dataset: str, seeds: tuple[int, ...], data_root: Path | None, results: Path, device: str,
+              again: bool) -> None:
+    """Run the experiment behind a figure of the paper and record it; records that exist are kept."""
+    from fairfl import datasets, experiments
+
+    wanted = [experiments.EXPERIMENTS[what](dataset, seed) for seed in seeds]
+    missing = [s for s in wanted if again or not experiments.path(results, what, s).exists()]
+    click.echo(f"{what} on {dataset}: {len(wanted) - len(missing)} of {len(wanted)} records exist in {results}")
+    if not missing:
+        return
+    try:
+        data = datasets.load(dataset, root=data_root)
+    except datasets.DataError as error:
+        raise click.ClickException(str(error)) from error
+    for settings in missing:
+        click.echo(f"seed {settings.seed}: {settings.rounds} rounds, {settings.agents} agents")
+        record = experiments.run(settings, data, device, progress=True)
+        file = experiments.path(results, what, settings)
+        experiments.save(record, file)
+        click.echo(f"seed {settings.seed}: {record.about['seconds']} s, wrote {file}")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m fairfl")

@@ -1,0 +1,197 @@
+"""The book's experiments: their settings, how they are run and recorded, and how a record is checked.
+
+A record in `data/results/` is one JSON file: settings, seed, versions, device, checksum of the data, the history and
+the seconds it took. What it says can be repeated from what it says. The chapters plot such records.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+import fairfl
+from fairfl import datasets, mechanisms, models, partition, probes
+from fairfl.datasets import Data
+from fairfl.federation import Federation
+from fairfl.history import History
+from fairfl.schedules import Schedule
+from fairfl.training import LocalTraining
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the outcome of a run, as plain data.
+
+    `partition_options` and `mechanism_options` are passed on to `partition.partition` and `mechanisms.build`; a
+    non-empty `label_noise` gives the fraction of wrong labels of each agent, see `partition.label_noise`. Models are
+    evaluated every `evaluate_every` rounds.
+    """
+
+    dataset: str
+    partition: str
+    agents: int
+    size: int  # samples an agent, on average
+    model: str
+    rounds: int
+    local: LocalTraining
+    gamma: Schedule
+    mechanism: str = "cgsv"
+    mechanism_options: dict = field(default_factory=dict)
+    partition_options: dict = field(default_factory=dict)
+    label_noise: tuple[float, ...] = ()
+    evaluate_every: int = 1
+    seed: int = 0
+
+    @classmethod
+    def from_dict(cls, plain: dict) -> Settings:
+        """The inverse of `dataclasses.asdict`.
+
+        Raises:
+            ValueError: fields are missing or unknown.
+        """
+        try:
+            local = {**plain["local"], "lr": Schedule(**plain["local"]["lr"])}
+            return cls(**{**plain, "local": LocalTraining(**local), "gamma": Schedule(**plain["gamma"]),
+                          "label_noise": tuple(plain["label_noise"])})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not the settings of a run: {error!r}") from error
+
+
+def label_noise(dataset: str = "mnist", seed: int = 0) -> Settings:
+    """The federation of Sec. 3.4 and Fig. 2: five agents with 20, 40, 60, 0 and 0 % of their labels wrong.
+
+    One full-batch gradient step a round, as the paper writes local training, and a Gamma that decays so that the
+    server settles. "mnist" has 600 images an agent, "digits" 240, for a laptop.
+
+    Raises:
+        ValueError: another data set.
+    """
+    common = {"partition": "uni", "agents": 5, "rounds": 60, "gamma": Schedule(0.5, 0.97),
+              "mechanism_options": {"beta": 1.0}, "label_noise": (0.2, 0.4, 0.6, 0.0, 0.0), "seed": seed}
+    local = LocalTraining(lr=Schedule(0.15, 0.977), epochs=1, batch_size=None)
+    if dataset == "mnist":
+        return Settings("mnist", size=600, model="mnist_cnn", local=local, evaluate_every=5, **common)
+    if dataset == "digits":
+        return Settings("digits", size=240, model="digits_cnn", local=local, evaluate_every=5, **common)
+    raise ValueError(f"unknown data set {dataset!r} for this experiment; known are 'mnist' and 'digits'")
+
+
+def federation(settings: Settings, data: Data | None = None, device: str = "cpu") -> Federation:
+    """The federation that the settings describe; `data` saves loading the data set again."""
+    data = data or datasets.load(settings.dataset)
+    agents = partition.partition(
+        settings.partition, data, settings.agents, settings.size, settings.seed, **settings.partition_options
+    )
+    if settings.label_noise:
+        agents = partition.label_noise(agents, settings.label_noise, data.classes, settings.seed)
+    return Federation(
+        agents,
+        models.build(settings.model, settings.seed),
+        mechanisms.build(settings.mechanism, **settings.mechanism_options),
+        local=settings.local,
+        gamma=settings.gamma,
+        test=(data.test_x, data.test_y),
+        seed=settings.seed,
+        device=device,
+    )
+
+
+def standard_probes(settings: Settings) -> Sequence[probes.Probe]:
+    """What is recorded: all that is cheap in every round, losses and accuracies every `evaluate_every` rounds."""
+    cheap = (probes.log, probes.download, probes.server_distance)
+    evaluations = (probes.union_loss, probes.own_loss, probes.test_accuracy)
+    return (*cheap, *(probes.every(settings.evaluate_every, probe) for probe in evaluations))
+
+
+class Record(NamedTuple):
+    """A run as read from `data/results/`."""
+
+    settings: Settings
+    history: History
+    about: dict  # versions, device, data, seconds
+
+
+def run(settings: Settings, data: Data | None = None, device: str = "cpu", progress: bool = False) -> Record:
+    """Run an experiment from the beginning and keep what a record needs."""
+    data = data or datasets.load(settings.dataset)
+    begin = time.perf_counter()
+    fed = federation(settings, data, device)
+    history = fed.run(settings.rounds, standard_probes(settings), progress=progress)
+    about = {
+        "versions": {"fairfl": fairfl.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        "device": torch.cuda.get_device_name(fed.device) if fed.device.type == "cuda" else _cpu(),
+        "threads": torch.get_num_threads(),
+        "data": {"sha256": data.sha256, "original": data.original},
+        "precision": str(fed.initial.dtype).removeprefix("torch."),
+        "parameters": fed.layout.dimension,
+        "seconds": round(time.perf_counter() - begin, 2),
+    }
+    return Record(settings, history, about)
+
+
+def _cpu() -> str:
+    return f"CPU, {platform.machine()}, {sys.platform}"
+
+
+def path(folder: str | Path, name: str, settings: Settings) -> Path:
+    """Where the record of this experiment lies: folder/name-dataset-seed0.json."""
+    return Path(folder) / f"{name}-{settings.dataset}-seed{settings.seed}.json"
+
+
+def save(record: Record, path: str | Path) -> None:
+    """Write a record; the file appears whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = {"settings": asdict(record.settings), **record.about, "history": record.history.to_dict()}
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as file:
+        try:
+            json.dump(plain, file, allow_nan=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def load(path: str | Path) -> Record:
+    """Read a record.
+
+    Raises:
+        FileNotFoundError: there is none; the message says how to make it.
+        ValueError: the file is damaged or not a record; the message names it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no record at {path}; `python -m fairfl reproduce` writes the records of the book")
+    try:
+        plain = json.loads(path.read_text())
+        settings, history = Settings.from_dict(plain.pop("settings")), History.from_dict(plain.pop("history"))
+    except (ValueError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged or not a record of a run: {error}") from error
+    return Record(settings, history, plain)
+
+
+def replay(record: Record, rounds: int, data: Data | None = None) -> tuple[History, History]:
+    """Run the first rounds of a record again: (what is recorded of them, what they give now).
+
+    Only the CPU's order of summation may differ, so compare with a tolerance.
+    """
+    fed = federation(record.settings, data)
+    again = fed.run(rounds, standard_probes(record.settings))
+    return record.history.until(rounds), again
+
+
+EXPERIMENTS = {"fig2": label_noise}  # figure or table of the paper -> settings(dataset, seed)
+

@@ -1,0 +1,137 @@
+"""A network as one flat vector: what the server and the mechanism see of it.
+
+The D entries are the trainable parameters in the module's own order; a frozen parameter is no part of them and a
+shared one counts once. Nothing here aliases: a vector that was taken from a module does not follow it, and a module
+does not follow a vector that was loaded. (`torch.nn.utils.vector_to_parameters` does alias: it makes the parameters
+views of the vector.) Chapter "Learning together".
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Layout(NamedTuple):
+    """Where each trainable parameter lies in the vector."""
+
+    names: tuple[str, ...]  # as in named_parameters()
+    shapes: tuple[torch.Size, ...]
+    slices: tuple[slice, ...]  # of the D entries, in order, without gaps
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of the vector."""
+        return self.slices[-1].stop
+
+    @property
+    def layers(self) -> dict[str, slice]:
+        """Slices by name: whole layers first (the parameters of one submodule, "fc2"), then single tensors
+        ("fc2.weight"). The whole layers cover the vector without overlap, in order."""
+        whole: dict[str, slice] = {}
+        for name, part in zip(self.names, self.slices, strict=True):
+            layer = name.rpartition(".")[0] or name
+            start = whole[layer].start if layer in whole else part.start
+            whole[layer] = slice(start, part.stop)
+        return whole | dict(zip(self.names, self.slices, strict=True))
+
+
+def layout(module: nn.Module) -> Layout:
+    """The layout of a module's trainable parameters.
+
+    Raises:
+        ValueError: the module has none.
+    """
+    named = _trainable(module)
+    stops = list(accumulate(p.numel() for p in named.values()))
+    slices = tuple(slice(stop - p.numel(), stop) for p, stop in zip(named.values(), stops, strict=True))
+    return Layout(tuple(named), tuple(p.shape for p in named.values()), slices)
+
+
+def flatten(module: nn.Module) -> Tensor:
+    """The trainable parameters as one vector, (D,), a copy outside of autograd.
+
+    Raises:
+        ValueError: there are none, or their dtypes or devices differ.
+    """
+    named = _trainable(module)
+    first, *others = named
+    for name in others:
+        if _kind(named[name]) != _kind(named[first]):
+            raise ValueError(
+                f"one vector needs one dtype and device: {first!r} is {_kind(named[first])}, "
+                f"{name!r} is {_kind(named[name])}"
+            )
+    return torch.cat([p.detach().reshape(-1) for p in named.values()])
+
+
+def load(module: nn.Module, w: Tensor) -> None:
+    """Copy the vector w, (D,), into the module's trainable parameters, in place.
+
+    Raises:
+        ValueError: w has another length, dtype or device than the parameters; the module is unchanged then.
+    """
+    named = _trainable(module)
+    _check_length(w, sum(p.numel() for p in named.values()), "trainable parameters")
+    for name, p in named.items():
+        if _kind(w) != _kind(p):
+            raise ValueError(f"the vector is {_kind(w)}, the parameter {name!r} is {_kind(p)}; convert one of them")
+    _fill(list(named.values()), w)
+
+
+def buffer_names(module: nn.Module) -> tuple[str, ...]:
+    """The names of the buffers that `buffers` returns, e.g. BatchNorm's running_mean."""
+    return tuple(name for name, _ in module.named_buffers())
+
+
+def buffers(module: nn.Module) -> Tensor:
+    """The buffers (such as BatchNorm's running statistics) as one vector, (B,), a copy; B = 0 without buffers.
+
+    It is float64 whatever the buffers are, so that integers such as BatchNorm's num_batches_tracked survive.
+    """
+    found = [b.detach().reshape(-1).double() for b in module.buffers()]
+    return torch.cat(found) if found else torch.empty(0, dtype=torch.float64, device=_device(module))
+
+
+def load_buffers(module: nn.Module, b: Tensor) -> None:
+    """Copy the vector b, (B,) float64, into the module's buffers, in place; integer buffers get it rounded.
+
+    Raises:
+        ValueError: b has another length, dtype or device.
+    """
+    found = list(module.buffers())
+    _check_length(b, sum(buffer.numel() for buffer in found), "buffer entries")
+    for name, buffer in module.named_buffers():
+        if b.dtype != torch.float64 or b.device != buffer.device:
+            raise ValueError(f"the vector is {_kind(b)}, the buffer {name!r} wants torch.float64 on {buffer.device}")
+    _fill(found, b)
+
+
+def _trainable(module: nn.Module) -> dict[str, nn.Parameter]:
+    named = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    if not named:
+        raise ValueError(f"{type(module).__name__} has no trainable parameters")
+    return named
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{tensor.dtype} on {tensor.device}"
+
+
+def _device(module: nn.Module) -> torch.device:
+    return next((p.device for p in module.parameters()), torch.device("cpu"))
+
+
+def _check_length(vector: Tensor, length: int, what: str) -> None:
+    if vector.shape != (length,):
+        raise ValueError(f"the module has {length} {what}; a vector of shape {tuple(vector.shape)} does not fit")
+
+
+@torch.no_grad()
+def _fill(tensors: list[Tensor], vector: Tensor) -> None:
+    for tensor, part in zip(tensors, vector.split([t.numel() for t in tensors]), strict=True):
+        part = part.view(tensor.shape)
+        tensor.copy_(part if tensor.is_floating_point() else part.round())
