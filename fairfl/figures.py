@@ -34,14 +34,14 @@ def book_style() -> dict:
         "axes.spines.top": False,
         "axes.titlesize": "medium",
         "figure.constrained_layout.use": True,
-        "figure.dpi": 130,
+        "figure.dpi": 135,
         "figure.facecolor": "white",
-        "figure.figsize": (5.6, 3.5),
+        "figure.figsize": (5.2, 3.4),
         "font.size": 11,
         "grid.alpha": 0.3,
         "legend.frameon": False,
         "lines.linewidth": 1.8,
-        "savefig.dpi": 130,
+        "savefig.dpi": 135,
         "savefig.facecolor": "white",
     }
 

@@ -3,7 +3,7 @@
 * The repository's address comes from git: a fork's Colab, edit and issue buttons lead to the fork.
 * MathJax and the widgets' HTML manager are served from the pages' own folder when npm has fetched them: the built
   book can be read without a network.
-* Three faults of the theme that show in the browser are put right.
+* Faults that show in the browser's console, from the theme and between the libraries, are put right.
 """
 
 from __future__ import annotations
@@ -16,14 +16,22 @@ from sphinx.util import logging
 
 log = logging.getLogger(__name__)
 MODULES = Path(__file__).resolve().parent / "node_modules"
-FILES = {  # in node_modules -> in the pages' _static folder
-    "mathjax/es5/tex-chtml-full.js": "offline/mathjax/tex-chtml-full.js",
-    "mathjax/es5/output/chtml/fonts/woff-v2": "offline/mathjax/output/chtml/fonts/woff-v2",
-    "mathjax/LICENSE": "offline/mathjax/LICENSE",
-    "@jupyter-widgets/html-manager/dist": "offline/html-manager",
-    "@jupyter-widgets/html-manager/LICENSE": "offline/html-manager/LICENSE",
+MATHJAX = MODULES / "mathjax"
+WIDGETS = MODULES / "@jupyter-widgets" / "html-manager" / "dist"
+COPIES = {  # folder of the pages, below _static/offline -> what goes into it
+    "mathjax": [MATHJAX / "es5" / "tex-chtml-full.js", MATHJAX / "LICENSE"],
+    "mathjax/output/chtml/fonts/woff-v2": sorted((MATHJAX / "es5/output/chtml/fonts/woff-v2").glob("*.woff")),
+    "html-manager": [WIDGETS / "embed.js", WIDGETS / "embed.js.LICENSE.txt", *sorted(WIDGETS.glob("*.woff2"))],
 }
-WIDGET_FILES = ("embed.js", "*.woff2")  # the rest of dist/ is for pages that use a module loader
+
+# What lets the widgets work beside the theme's icons and MathJax 3. Font Awesome would replace the icons inside widgets
+# too, which stops a stepper's Play button and its links; and the widgets hand their labels to MathJax 2 where they find
+# any MathJax, which is an error with MathJax 3. Labels are plain text here, so nothing is lost.
+WIDGETS_FIT_IN = """
+window.FontAwesomeConfig = {observeMutations: false};
+if (window.FontAwesome) FontAwesome.config.observeMutations = false;
+window.addEventListener("load", () => { if (window.MathJax) MathJax.Hub ??= {Queue() {}}; });
+"""
 
 
 def set_repository(app, config) -> None:
@@ -47,12 +55,12 @@ def set_repository(app, config) -> None:
 
 
 def has_javascript() -> bool:
-    return all((MODULES / name).exists() for name in FILES)
+    return all(files and all(file.exists() for file in files) for files in COPIES.values())
 
 
 def set_javascript(app, config) -> None:
     if not has_javascript():
-        log.info("fairfl_book: no %s, so the pages load MathJax and the widgets from a CDN", MODULES.name)
+        log.info("fairfl_book: no JavaScript in %s, so the pages load MathJax and the widgets from a CDN", MODULES)
         return
     config.mathjax_path = "offline/mathjax/tex-chtml-full.js"
     config.nb_ipywidgets_js = {"offline/html-manager/embed.js": {"defer": "defer"}}
@@ -61,18 +69,11 @@ def set_javascript(app, config) -> None:
 def copy_javascript(app, error) -> None:
     if error is not None or app.builder.format != "html" or not has_javascript():
         return
-    for name, target in FILES.items():
-        source, target = MODULES / name, Path(app.outdir) / "_static" / target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_file():
-            shutil.copy(source, target)
-        elif source.name == "dist":
-            target.mkdir(exist_ok=True)
-            for pattern in WIDGET_FILES:
-                for file in source.glob(pattern):
-                    shutil.copy(file, target)
-        else:
-            shutil.copytree(source, target, dirs_exist_ok=True)
+    for folder, files in COPIES.items():
+        target = Path(app.outdir) / "_static" / "offline" / folder
+        target.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            shutil.copy(file, target)
 
 
 def set_theme(app, config) -> None:
@@ -93,13 +94,7 @@ def drop_thebe(app, pagename, templatename, context, doctree) -> None:
 def setup(app):
     for change in (set_repository, set_javascript, set_theme):
         app.connect("config-inited", change, priority=100)  # before the theme reads its options
-    # Font Awesome would replace the icons inside widgets too, which stops a stepper's Play button and its links.
-    app.add_js_file(
-        None,
-        body="window.FontAwesomeConfig = {observeMutations: false}; "
-        "if (window.FontAwesome) FontAwesome.config.observeMutations = false;",
-        priority=1,
-    )
+    app.add_js_file(None, body=WIDGETS_FIT_IN, priority=1)
     app.connect("html-page-context", drop_thebe)
     app.connect("build-finished", copy_javascript)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
