@@ -80,7 +80,11 @@ def renew(path: Path, url: str) -> float:
 
 
 if __name__ == "__main__":
+    from conventions import faults
+
     for chapter in chapters(sys.argv[1:]):
         print(f"{chapter.stem} ...", end=" ", flush=True)
         took = renew(chapter, repository()[0])
         print(f"{took:.1f} s" + ("" if took < BUDGET else f", over the budget of {BUDGET} s"))
+        for fault in faults(nbformat.read(chapter, 4)):
+            print(f"  {fault}")
