@@ -1,6 +1,6 @@
 """The networks of the experiments, each built from a name and a seed. Chapter "Data and partitions".
 
-All of them return logits of shape (n, classes). Their layers are named, so that probes can ask for the last one.
+All of them return logits of shape (n, classes). Their layers are named, so that one can ask for the last.
 """
 
 from __future__ import annotations
@@ -32,24 +32,27 @@ class DigitsCNN(nn.Module):
 
 
 class MnistCNN(nn.Module):
-    """The "2-layer CNN" of Sec. 5 of the paper for MNIST: (n, 1, 28, 28) -> (n, 10), D = 104,242.
+    """The "2-layer CNN" of Sec. 4.1 of the paper for MNIST: (n, 1, 28, 28) -> (n, 10), D = 104,242.
 
-    Pooling comes before tanh. As tanh is monotone, max(tanh(x)) = tanh(max(x)): the same function, with a quarter of
-    the tanh to compute and less to keep for the gradient. The images after the first convolution are laid out with
-    their channels last, for which pooling and the second convolution are faster on a CPU.
+    Written in another order than the usual conv2d, tanh, pool, which gives the same function in half the time
+    on a CPU. Pooling comes before tanh: tanh is monotone, so max(tanh(x)) = tanh(max(x)), with a quarter of
+    the tanh to compute. The first convolution, with one channel to read, is one matrix product over all 3 x 3
+    patches; its result has the 64 channels last in memory, for which pooling and the second convolution are
+    faster.
     """
 
     dtype = torch.float32
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 64, 3, padding=2)  # 28 -> 30, as if the image had 32 x 32 pixels
-        self.conv2 = nn.Conv2d(64, 16, 7)  # 15 -> 9
+        self.conv1 = nn.Conv2d(1, 64, 3, padding=2)  # 28 -> 30, as of 32 x 32 pixels; pooled to 15
+        self.conv2 = nn.Conv2d(64, 16, 7)  # 15 -> 9, pooled to 4
         self.fc1 = nn.Linear(16 * 4 * 4, 200)
         self.fc2 = nn.Linear(200, 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv1(x).contiguous(memory_format=torch.channels_last)
+        patches = F.pad(x, (2, 2, 2, 2)).unfold(2, 3, 1).unfold(3, 3, 1)  # (n, 1, 30, 30, 3, 3)
+        x = F.linear(patches[:, 0].flatten(3), self.conv1.weight.flatten(1), self.conv1.bias).movedim(3, 1)
         x = torch.tanh(F.max_pool2d(x, 2))
         x = torch.tanh(F.max_pool2d(self.conv2(x), 2))
         x = torch.tanh(self.fc1(x.flatten(1)))
@@ -64,8 +67,8 @@ def build(name: str, seed: int, dtype: torch.dtype | None = None) -> nn.Module:
 
     Args:
         name: a key of `MODELS`.
-        seed: the weights depend on it and on the name alone; torch's initialisation draws them in float32 and they
-            are the same numbers in every `dtype`.
+        seed: the weights depend on it and on the name alone; torch's initialisation draws them in float32 and
+            they are the same numbers in every `dtype`.
         dtype: floating point; default: the network's own, float64 for digits and float32 for MNIST.
 
     Raises:

@@ -1,9 +1,9 @@
 """A network as one flat vector: what the server and the mechanism see of it.
 
-The D entries are the trainable parameters in the module's own order; a frozen parameter is no part of them and a
-shared one counts once. Nothing here aliases: a vector that was taken from a module does not follow it, and a module
-does not follow a vector that was loaded. (`torch.nn.utils.vector_to_parameters` does alias: it makes the parameters
-views of the vector.) Chapter "Learning together".
+The D entries are the trainable parameters in the module's own order; a frozen parameter is no part of them
+and a shared one counts once. Nothing here aliases: a vector that was taken from a module does not follow it,
+and a module does not follow a vector that was loaded. (`torch.nn.utils.vector_to_parameters` does alias: it
+makes the parameters views of the vector.) Chapter "Learning together".
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def load(module: nn.Module, w: Tensor) -> None:
     _check_length(w, sum(p.numel() for p in named.values()), "trainable parameters")
     for name, p in named.items():
         if _kind(w) != _kind(p):
-            raise ValueError(f"the vector is {_kind(w)}, the parameter {name!r} is {_kind(p)}; convert one of them")
+            raise ValueError(f"the vector is {_kind(w)}, the parameter {name!r} is {_kind(p)}; convert one")
     _fill(list(named.values()), w)
 
 
@@ -88,7 +88,7 @@ def buffer_names(module: nn.Module) -> tuple[str, ...]:
 
 
 def buffers(module: nn.Module) -> Tensor:
-    """The buffers (such as BatchNorm's running statistics) as one vector, (B,), a copy; B = 0 without buffers.
+    """The buffers (such as BatchNorm's running statistics) as one vector, (B,), a copy; B = 0 without any.
 
     It is float64 whatever the buffers are, so that integers such as BatchNorm's num_batches_tracked survive.
     """
@@ -106,7 +106,8 @@ def load_buffers(module: nn.Module, b: Tensor) -> None:
     _check_length(b, sum(buffer.numel() for buffer in found), "buffer entries")
     for name, buffer in module.named_buffers():
         if b.dtype != torch.float64 or b.device != buffer.device:
-            raise ValueError(f"the vector is {_kind(b)}, the buffer {name!r} wants torch.float64 on {buffer.device}")
+            wanted = f"torch.float64 on {buffer.device}"
+            raise ValueError(f"the vector is {_kind(b)}, the buffer {name!r} wants {wanted}")
     _fill(found, b)
 
 
@@ -127,7 +128,7 @@ def _device(module: nn.Module) -> torch.device:
 
 def _check_length(vector: Tensor, length: int, what: str) -> None:
     if vector.shape != (length,):
-        raise ValueError(f"the module has {length} {what}; a vector of shape {tuple(vector.shape)} does not fit")
+        raise ValueError(f"the module has {length} {what}, not those of a vector {tuple(vector.shape)}")
 
 
 @torch.no_grad()
