@@ -12,7 +12,7 @@ class Nested(nn.Module):
         super().__init__()
         self.scale = nn.Parameter(torch.tensor([1.0, 2.0], dtype=dtype))
         self.fixed = nn.Parameter(torch.zeros(7, dtype=dtype), requires_grad=False)
-        self.body = nn.Sequential(nn.Linear(2, 3, dtype=dtype), nn.ReLU(), nn.Linear(3, 1, bias=False, dtype=dtype))
+        self.body = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)).to(dtype)
 
 
 def test_layout_by_hand():

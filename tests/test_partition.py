@@ -1,0 +1,372 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fairfl import partition as parts
+from fairfl.datasets import Data, load
+from fairfl.partition import Agent, class_counts, label_noise, partition
+
+
+def pool(n: int, classes: int = 10) -> Data:
+    """n samples that are their own numbers; sample j is of class j mod classes."""
+    x = torch.arange(n, dtype=torch.float64).reshape(-1, 1)
+    return Data("numbers", x, torch.arange(n) % classes, x[:0], x[:0, 0].long(), classes, "", True)
+
+
+def indices(agents: list[Agent]) -> list[list[int]]:
+    return [agent.x.flatten().long().tolist() for agent in agents]
+
+
+def sizes(agents: list[Agent]) -> list[int]:
+    return [len(agent.y) for agent in agents]
+
+
+KINDS = {
+    "uni": ("uni", {}),
+    "pow": ("pow", {}),
+    "arithmetic": ("pow", {"law": "arithmetic"}),
+    "nested": ("cla", {"held": "nested"}),
+    "spread": ("cla", {"held": "spread"}),
+}
+
+
+# ----------------------------------------------------------------------------- what holds for every partition
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(agents=st.integers(1, 100), size=st.integers(10, 40), seed=st.integers(0, 10**6))
+@settings(max_examples=50, deadline=None)
+def test_disjoint_complete_and_in_order(kind, agents, size, seed):
+    name, options = KINDS[kind]
+    if kind == "arithmetic":
+        size += agents  # else rounding up may leave nothing for the last agent
+    data = pool(agents * size * (10 if name == "cla" else 1))  # no more than needed, unless all want class 0
+    shards = partition(name, data, agents, size, seed, **options)
+    assert [agent.key for agent in shards] == [str(i) for i in range(1, agents + 1)]
+    taken = [j for shard in indices(shards) for j in shard]
+    assert len(taken) == len(set(taken)) == agents * size
+    assert min(sizes(shards)) >= 1
+    for agent in shards:
+        assert agent.y.dtype == torch.int64 and torch.equal(agent.x.flatten().long() % 10, agent.y)
+    if kind in ("uni", "nested", "spread"):
+        assert sizes(shards) == [size] * agents
+    elif kind == "pow":
+        assert sizes(shards) == sorted(sizes(shards))
+    else:
+        assert sizes(shards)[:-1] == sorted(sizes(shards)[:-1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_draw_depends_on_the_seed_alone(kind):
+    name, options = KINDS[kind]
+    data = pool(1000)
+    torch.manual_seed(1)
+    first = indices(partition(name, data, 5, 20, 7, **options))
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    assert indices(partition(name, data, 5, 20, 7, **options)) == first
+    assert torch.equal(torch.get_rng_state(), before)
+    assert indices(partition(name, data, 5, 20, 8, **options)) != first
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_agents_alias_neither_the_pool_nor_each_other(kind):
+    name, options = KINDS[kind]
+    data = pool(1000)
+    first, *others = partition(name, data, 5, 20, 0, **options)
+    before = [agent.x.clone() for agent in others]
+    first.x.fill_(-1)
+    first.y.fill_(-1)
+    assert torch.equal(data.x, pool(1000).x) and torch.equal(data.y, pool(1000).y)
+    assert all((agent.y >= 0).all() for agent in others)
+    assert all(torch.equal(agent.x, x) for agent, x in zip(others, before, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pair_is_as_good_as_a_data_set(kind):
+    name, options = KINDS[kind]
+    data = pool(1000)
+    pair = partition(name, (data.x, data.y), 5, 20, 0, **options)
+    assert indices(pair) == indices(partition(name, data, 5, 20, 0, **options))
+
+
+def test_by_name():
+    data = pool(300)
+    assert indices(partition("UNI", data, 3, 10, 0)) == indices(parts.uniform(data, 3, 10, 0))
+    assert indices(partition("Pow", data, 3, 10, 0, exponent=2)) == indices(parts.power_law(data, 3, 10, 0, 2))
+    assert indices(partition("cla", data, 3, 10, 0)) == indices(parts.classes(data, 3, 10, 0))
+    with pytest.raises(ValueError, match="'iid'; known are cla, pow, uni"):
+        partition("iid", data, 3, 10, 0)
+
+
+@pytest.mark.parametrize("kind", ["uni", "pow", "cla"])
+@pytest.mark.parametrize(("agents", "size"), [(0, 5), (5, 0), (-1, 5)])
+def test_nothing_to_deal_out(kind, agents, size):
+    with pytest.raises(ValueError, match="at least 1"):
+        partition(kind, pool(100), agents, size, 0)
+
+
+@pytest.mark.parametrize("kind", ["uni", "pow", "cla"])
+def test_no_pool(kind):
+    with pytest.raises(ValueError, match="0 samples and 0 labels"):
+        partition(kind, pool(0), 2, 10, 0)
+    with pytest.raises(ValueError, match="3 samples and 4 labels"):
+        partition(kind, (torch.zeros(3, 1), torch.zeros(4).long()), 2, 10, 0)
+
+
+# -------------------------------------------------------------------------------------------------------- UNI
+
+
+@pytest.mark.parametrize("kind", ["uni", "pow"])
+def test_the_error_names_the_largest_shard_that_fits(kind):
+    data = pool(103)
+    with pytest.raises(ValueError, match="want 105 samples, there are 103; the largest shard .* has 20$"):
+        partition(kind, data, 5, 21, 0)
+    assert sum(sizes(partition(kind, data, 5, 20, 0))) == 100
+
+
+def test_uniform_takes_every_sample_equally_often():
+    counts = torch.zeros(20)
+    for seed in range(2000):
+        counts[indices(parts.uniform(pool(20), 2, 2, seed))[1]] += 1
+    assert counts.sum() == 4000
+    assert (counts - 200).abs().max() < 5 * (2000 * 0.1 * 0.9) ** 0.5
+
+
+# -------------------------------------------------------------------------------------------------------- POW
+
+
+def test_power_law_of_the_paper():
+    """3,000 samples for five agents, exponent 1.659."""
+    assert sizes(parts.power_law(pool(3000), 5, 600, 0)) == [86, 273, 534, 861, 1246]
+
+
+def test_power_law_by_hand():
+    # 1 : 2 : 3 : 4 of 12 is 1.2, 2.4, 3.6, 4.8: the two odd ones go to the last two
+    assert sizes(parts.power_law(pool(12), 4, 3, 0, exponent=1)) == [1, 2, 4, 5]
+    # 1 : 4 : 9 : 16 of 8 is 0.27, 1.07, 2.4, 4.27: the odd one to the third, then the last gives to the first
+    assert sizes(parts.power_law(pool(8), 4, 2, 0, exponent=2)) == [1, 1, 3, 3]
+
+
+def test_arithmetic_progression():
+    assert sizes(parts.power_law(pool(3000), 5, 600, 0, law="arithmetic")) == [71, 336, 600, 865, 1128]
+    ten = sizes(parts.power_law(pool(6000), 10, 600, 0, law="arithmetic"))
+    assert ten[:2] + ten[-2:] == [71, 189, 1012, 1125]
+    assert {b - a for a, b in zip(ten[:-2], ten[1:-1], strict=True)} == {117, 118}
+
+
+def test_arithmetic_progression_that_leaves_nothing():
+    with pytest.raises(ValueError, match="no samples for agent '100'; raise size above 2"):
+        parts.power_law(pool(1000), 100, 2, 0, law="arithmetic")
+
+
+def test_wrong_laws():
+    with pytest.raises(ValueError, match="'zipf'; known are arithmetic, power"):
+        parts.power_law(pool(100), 5, 10, 0, law="zipf")
+    for exponent in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="exponent"):
+            parts.power_law(pool(100), 5, 10, 0, exponent=exponent)
+
+
+# -------------------------------------------------------------------------------------------------------- CLA
+
+
+def held_by(agents: list[Agent], classes: int = 10) -> list[list[int]]:
+    return [row.nonzero().flatten().tolist() for row in class_counts(agents, classes)]
+
+
+def test_nested_classes_of_the_paper():
+    agents = parts.classes(pool(12_000), 5, 600, 0)
+    assert held_by(agents) == [list(range(k)) for k in (1, 3, 5, 7, 10)]
+
+
+def test_spread_classes_by_hand():
+    agents = parts.classes(pool(10_000), 5, 600, 0, held="spread")
+    assert held_by(agents) == [[0], [1, 2, 3], [4, 5, 6, 7, 8], [0, 1, 2, 3, 4, 5, 9], list(range(10))]
+
+
+@pytest.mark.parametrize(("agents", "percent"), [(10, 55.0), (20, 50.5)])
+def test_mean_share_of_classes(agents, percent):
+    counts = class_counts(parts.classes(pool(70_000), agents, 600, 0), 10)
+    assert 100 * (counts > 0).double().mean().item() == pytest.approx(percent)
+
+
+@pytest.mark.parametrize("held", ["nested", "spread"])
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_invariants_of_classes(held, classes):
+    """Up to 100 agents, without drawing: numbers of classes, how evenly agents and classes are served."""
+    for n in range(1, 101):
+        sets = parts._class_sets(n, classes, held)
+        number = [1] if n == 1 else [1 + i * (classes - 1) // (n - 1) for i in range(n)]
+        assert [len(set(s)) for s in sets] == number
+        wanted = parts._demand(sets, 37, classes)
+        assert wanted.sum(1).tolist() == [37] * n
+        for row, labels in zip(wanted, sets, strict=True):
+            assert row[labels].max() - row[labels].min() <= 1
+        holders = (wanted > 0).sum(0)
+        if held == "spread":
+            assert holders.max() - holders.min() <= 1
+        else:
+            assert holders[0] == n and holders.tolist() == sorted(holders.tolist(), reverse=True)
+
+
+def test_a_float_linspace_would_lose_a_class():
+    """Why numbers of classes are computed in integers: k must reach C, and whole steps must stay whole."""
+    for c in range(2, 60):
+        for n in range(2, 60):
+            counts = [len(s) for s in parts._class_sets(n, c, "nested")]
+            assert counts[0] == 1 and counts[-1] == c
+            assert all((n - 1) * (k - 1) <= i * (c - 1) < (n - 1) * k for i, k in enumerate(counts))
+
+
+@pytest.mark.parametrize("held", ["nested", "spread"])
+@pytest.mark.parametrize("agents", [1, 5, 10, 20])
+def test_the_largest_shard_named_fits_and_no_larger_one(held, agents):
+    digits = load("digits")
+    with pytest.raises(ValueError, match="class 0, there are 119; the largest shard that fits has") as caught:
+        parts.classes(digits, agents, 1000, 0, held=held)
+    largest = int(str(caught.value).split("fits has ")[1].split(",")[0])
+    assert sizes(parts.classes(digits, agents, largest, 0, held=held)) == [largest] * agents
+    with pytest.raises(ValueError, match=f"fits has {largest},"):
+        parts.classes(digits, agents, largest + 1, 0, held=held)
+
+
+def test_no_shard_fits():
+    with pytest.raises(ValueError, match="30 agents with 10 samples each want .* class 0.*; no shard fits"):
+        parts.classes(pool(100), 30, 10, 0)
+
+
+def test_a_shard_must_have_room_for_all_classes():
+    with pytest.raises(ValueError, match="9 samples cannot hold all 10 classes"):
+        parts.classes(pool(1000), 5, 9, 0)
+
+
+def test_with_replacement():
+    agents = parts.classes(pool(100), 5, 600, 0, replace=True)
+    assert sizes(agents) == [600] * 5
+    assert held_by(agents) == [list(range(k)) for k in (1, 3, 5, 7, 10)]
+    assert set(indices(agents)[0]) == set(range(0, 100, 10))  # all ten of class 0, 60 times on average
+    assert indices(agents)[0] != indices(agents)[1][:600]
+
+
+def test_a_class_without_samples():
+    data = pool(100)._replace(y=torch.arange(100) % 9)
+    with pytest.raises(ValueError, match="no samples of class 9"):
+        parts.classes(data, 5, 20, 0, replace=True)
+    with pytest.raises(ValueError, match="no shard fits"):
+        parts.classes(data, 5, 20, 0)
+
+
+def test_a_missing_class_that_nobody_wants():
+    data = pool(100)._replace(y=torch.arange(100) % 9)
+    assert held_by(parts.classes(data, 1, 20, 0, replace=True)) == [[0]]
+
+
+def test_unknown_way_of_holding():
+    with pytest.raises(ValueError, match="'random'; known are nested, spread"):
+        parts.classes(pool(1000), 5, 10, 0, held="random")
+
+
+# ------------------------------------------------------------------------------------------------ label noise
+
+
+def changed(before: list[Agent], after: list[Agent]) -> list[int]:
+    return [int((a.y != b.y).sum()) for a, b in zip(before, after, strict=True)]
+
+
+@given(
+    fractions=st.lists(st.floats(0, 1), min_size=1, max_size=6),
+    classes=st.integers(2, 10),
+    seed=st.integers(0, 10**6),
+)
+@settings(max_examples=50, deadline=None)
+def test_exactly_the_fraction_is_changed(fractions, classes, seed):
+    agents = parts.uniform(pool(1000, classes), len(fractions), 37, seed)
+    noisy = label_noise(agents, fractions, classes, seed)
+    assert changed(agents, noisy) == [round(f * 37) for f in fractions]
+    assert all(torch.equal(a.x, b.x) and a.key == b.key for a, b in zip(agents, noisy, strict=True))
+    assert all(0 <= agent.y.min() and agent.y.max() < classes for agent in noisy)
+
+
+def test_fractions_of_the_paper():
+    agents = parts.uniform(pool(3000), 5, 600, 0)
+    noisy = label_noise(agents, (0.2, 0.4, 0.6, 0, 0), 10, 0)
+    assert changed(agents, noisy) == [120, 240, 360, 0, 0]
+
+
+def test_other_classes_are_equally_likely():
+    agent = Agent("1", torch.zeros(9000, 1), torch.full((9000,), 4))
+    (noisy,) = label_noise([agent], [1.0], 10, 0)
+    counts = class_counts([noisy], 10)[0]
+    assert counts[4] == 0
+    others = counts[counts > 0]
+    assert len(others) == 9
+    assert (others - 1000).abs().max() < 5 * 1000**0.5
+
+
+def test_by_key_as_by_position():
+    agents = parts.uniform(pool(300), 3, 50, 0)
+    by_key = label_noise(agents, {"3": 0.5}, 10, 1)
+    by_position = label_noise(agents, [0, 0, 0.5], 10, 1)
+    assert changed(agents, by_key) == [0, 0, 25]
+    assert all(torch.equal(a.y, b.y) for a, b in zip(by_key, by_position, strict=True))
+
+
+def test_noise_belongs_to_the_agent_not_to_its_place():
+    agents = parts.uniform(pool(300), 3, 50, 0)
+    forwards = label_noise(agents, [0.2, 0.4, 0.6], 10, 0)
+    backwards = label_noise(agents[::-1], [0.6, 0.4, 0.2], 10, 0)
+    assert all(torch.equal(a.y, b.y) for a, b in zip(forwards, backwards[::-1], strict=True))
+
+
+def test_agents_are_corrupted_independently():
+    same = [Agent(key, torch.zeros(50, 1), torch.zeros(50).long()) for key in "12"]
+    first, second = label_noise(same, [0.5, 0.5], 10, 0)
+    assert not torch.equal(first.y, second.y)
+
+
+def test_more_noise_contains_less_noise():
+    agents = parts.uniform(pool(300), 1, 100, 0)
+    (less,), (more,) = (label_noise(agents, [f], 10, 0) for f in (0.2, 0.6))
+    touched = less.y != agents[0].y
+    assert torch.equal(less.y[touched], more.y[touched])
+
+
+def test_nothing_is_changed_in_place_or_shared():
+    agents = parts.uniform(pool(300), 2, 50, 0)
+    before = [agent.y.clone() for agent in agents]
+    for agent in label_noise(agents, [1.0, 0.0], 10, 0):
+        agent.y.fill_(-1)
+    assert all(torch.equal(agent.y, y) for agent, y in zip(agents, before, strict=True))
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.1, float("nan")])
+def test_fraction_outside_its_range(fraction):
+    with pytest.raises(ValueError, match="agent '2': the fraction"):
+        label_noise(parts.uniform(pool(100), 2, 10, 0), [0, fraction], 10, 0)
+
+
+def test_wrong_noise():
+    agents = parts.uniform(pool(100), 2, 10, 0)
+    with pytest.raises(ValueError, match="3 fractions do not fit 2 agents"):
+        label_noise(agents, [0, 0, 0], 10, 0)
+    with pytest.raises(ValueError, match="no agent '7'; known are '1', '2'"):
+        label_noise(agents, {"7": 0.5}, 10, 0)
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        label_noise(agents, [0, 0], 1, 0)
+    with pytest.raises(ValueError, match="agent '1' has labels outside 0 to 2"):
+        label_noise(agents, [0, 0], 3, 0)
+
+
+# ----------------------------------------------------------------------------------------------- class counts
+
+
+def test_class_counts_by_hand():
+    agents = [
+        Agent("1", torch.zeros(3, 1), torch.tensor([0, 2, 2])),
+        Agent("2", torch.zeros(0, 1), torch.zeros(0).long()),
+    ]
+    assert class_counts(agents, 4).tolist() == [[1, 0, 2, 0], [0, 0, 0, 0]]
+    with pytest.raises(ValueError, match="agent '1' has labels outside 0 to 1"):
+        class_counts(agents, 2)
