@@ -33,8 +33,8 @@ class Settings:
     """Everything that decides the outcome of a run, as plain data.
 
     `partition_options` and `mechanism_options` are passed on to `partition.partition` and `mechanisms.build`; a
-    non-empty `label_noise` gives the fraction of wrong labels of each agent, see `partition.label_noise`. Models are
-    evaluated every `evaluate_every` rounds.
+    non-empty `label_noise` gives the fraction of wrong labels of each agent, see `partition.label_noise`. Losses are
+    taken every `evaluate_every` rounds, test accuracies half as often.
     """
 
     dataset: str
@@ -107,10 +107,11 @@ def federation(settings: Settings, data: Data | None = None, device: str = "cpu"
 
 
 def standard_probes(settings: Settings) -> Sequence[probes.Probe]:
-    """What is recorded: all that is cheap in every round, losses and accuracies every `evaluate_every` rounds."""
+    """What is recorded: all that is cheap in every round, losses and accuracies as the settings say."""
     cheap = (probes.log, probes.download, probes.server_distance)
-    evaluations = (probes.union_loss, probes.own_loss, probes.test_accuracy)
-    return (*cheap, *(probes.every(settings.evaluate_every, probe) for probe in evaluations))
+    k = settings.evaluate_every
+    losses = (probes.every(k, probe) for probe in (probes.union_loss, probes.own_loss))
+    return (*cheap, *losses, probes.every(2 * k, probes.test_accuracy))
 
 
 class Record(NamedTuple):

@@ -42,7 +42,8 @@ def download(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]
 def server_distance(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
     """|w_{i,t} - w_t| of the whole model (Fig. 2, left) and of its last layer (Fig. 6), (N,) each, and the line of
     Fig. 2, |w_t - w_0|."""
-    last = federation.layout.layers[-1]
+    layout = federation.layout
+    last = layout.layers[layout.names[-1].rpartition(".")[0] or layout.names[-1]]
     gaps = [model.double() - snapshot.server.double() for model in snapshot.models]
     return {
         "server_distance": torch.stack([gap.norm() for gap in gaps]),

@@ -1,0 +1,35 @@
+"""Draws the README's picture, book/images/label_noise.png, from a recorded run: python book/_ext/readme_picture.py"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORD = ROOT / "data" / "results" / "fig2-mnist-seed0.json"
+PICTURE = ROOT / "book" / "images" / "label_noise.png"
+
+
+def draw(record):
+    """What the five agents of a label-noise run earn, and how far their models stay behind the server's."""
+    from matplotlib import pyplot as plt
+
+    history, noise = record.history, record.settings.label_noise
+    figure, (earned, behind) = plt.subplots(1, 2, figsize=(9, 3.4))
+    for axes, name in ((earned, "r"), (behind, "server_distance")):
+        lines = axes.plot(history.rounds(name), history[name])
+    earned.set(title="Importance coefficient r", xlabel="round", ylim=(0, None))
+    behind.set(title="Distance from the server's model", xlabel="round", ylim=(0, None))
+    labels = [f"agent {key}: {wrong:.0%} wrong labels" for key, wrong in zip(history.keys, noise, strict=True)]
+    figure.legend(lines, labels, loc="outside right center")
+    return figure
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    from fairfl import experiments, figures
+
+    figures.use_book_style()
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.write_bytes(figures.png(draw(experiments.load(RECORD))))
+    print(f"wrote {PICTURE.relative_to(ROOT)} from {RECORD.relative_to(ROOT)}")
