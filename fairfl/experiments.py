@@ -70,19 +70,21 @@ class Settings:
 def label_noise(dataset: str = "mnist", seed: int = 0) -> Settings:
     """The federation of Sec. 3.4 and Fig. 2: five agents with 20, 40, 60, 0 and 0 % of their labels wrong.
 
-    One full-batch gradient step a round, as the paper writes local training, and a Gamma that decays so that the
-    server settles. "mnist" has 600 images an agent, "digits" 240, for a laptop.
+    "mnist": 600 images an agent; one full-batch gradient step a round, as the paper writes local training. "digits",
+    for a laptop: 240 images an agent, one epoch of small batches a round. In both Gamma decays, so that the server
+    settles.
 
     Raises:
         ValueError: another data set.
     """
-    common = {"partition": "uni", "agents": 5, "rounds": 60, "gamma": Schedule(0.5, 0.97),
-              "mechanism_options": {"beta": 1.0}, "label_noise": (0.2, 0.4, 0.6, 0.0, 0.0), "seed": seed}
-    local = LocalTraining(lr=Schedule(0.15, 0.977), epochs=1, batch_size=None)
+    common = {"partition": "uni", "agents": 5, "gamma": Schedule(0.5, 0.97), "mechanism_options": {"beta": 1.0},
+              "label_noise": (0.2, 0.4, 0.6, 0.0, 0.0), "evaluate_every": 5, "seed": seed}
     if dataset == "mnist":
-        return Settings("mnist", size=600, model="mnist_cnn", local=local, evaluate_every=5, **common)
+        local = LocalTraining(lr=Schedule(0.15, 0.977), batch_size=None)
+        return Settings("mnist", size=600, model="mnist_cnn", rounds=60, local=local, **common)
     if dataset == "digits":
-        return Settings("digits", size=240, model="digits_cnn", local=local, evaluate_every=5, **common)
+        local = LocalTraining(lr=Schedule(0.05, 0.977), batch_size=16)
+        return Settings("digits", size=240, model="digits_cnn", rounds=40, local=local, **common)
     raise ValueError(f"unknown data set {dataset!r} for this experiment; known are 'mnist' and 'digits'")
 
 
