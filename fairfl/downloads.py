@@ -87,7 +87,7 @@ class Sparsified(_Rows):
     def _masks(self, i: int) -> list[Tensor]:
         """For each block, which entries agent i keeps."""
         masks = []
-        for block, limits in zip(self.blocks, self.limits):
+        for block, limits in zip(self.blocks, self.limits, strict=True):
             magnitude = self.aggregate[block].abs()
             threshold, last = limits[i]
             keep = magnitude > threshold

@@ -74,8 +74,8 @@ class Federation:
         model: nn.Module,
         mechanism: Mechanism,
         *,
-        local: LocalTraining = LocalTraining(),  # noqa: B008 (frozen)
-        gamma: Schedule = Schedule(0.5),  # noqa: B008
+        local: LocalTraining = LocalTraining(),
+        gamma: Schedule = Schedule(0.5),
         test: tuple[Tensor, Tensor] | None = None,
         validation: tuple[Tensor, Tensor] | None = None,
         seed: int = 0,
@@ -130,7 +130,8 @@ class Federation:
                 try:
                     logits = self.module(x[:1])
                 except RuntimeError as error:
-                    raise ValueError(f"{name}: the network does not take samples of shape {tuple(x.shape[1:])}: {error}") from error
+                    shape = tuple(x.shape[1:])
+                    raise ValueError(f"{name}: the network does not take samples of shape {shape}: {error}") from error
             if y.dtype != torch.int64 or y.min() < 0 or y.max() >= logits.shape[-1]:
                 raise ValueError(f"{name}: labels must be int64 from 0 to {logits.shape[-1] - 1}")
 
@@ -157,7 +158,7 @@ class Federation:
             self.module, last.models, last.buffers, self.agents, self.local, t, self.seed
         )
         training = clock()
-        for agent, update in zip(self.agents, updates):
+        for agent, update in zip(self.agents, updates, strict=True):
             if not update.isfinite().all():
                 raise UpdateError(agent.key, t, "holds NaN or infinite entries; is the learning rate too high?")
         round = Round(
@@ -227,7 +228,7 @@ class Federation:
         for k, model in enumerate(models):
             vectors.load(self.module, model)
             vectors.load_buffers(self.module, buffers[k])
-            for samples, labels in zip(x.split(batch), y.split(batch)):
+            for samples, labels in zip(x.split(batch), y.split(batch), strict=True):
                 logits = self.module(samples)
                 loss[k] += nn.functional.cross_entropy(logits.double(), labels, reduction="sum").item()
                 correct[k] += (logits.argmax(1) == labels).sum().item()

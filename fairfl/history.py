@@ -42,7 +42,7 @@ class History:
 
     def _of(self, name: str) -> dict[int, Tensor]:
         if name not in self._series:
-            raise KeyError(f"nothing is recorded under {name!r}; recorded are {', '.join(self.names) or 'no quantities'}")
+            raise KeyError(f"nothing is recorded under {name!r}; recorded are {', '.join(self.names) or 'none'}")
         return self._series[name]
 
     def __getitem__(self, name: str) -> Tensor:

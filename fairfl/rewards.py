@@ -33,7 +33,8 @@ def norms(updates: Tensor) -> Tensor:
     """
     peaks = updates.abs().amax(dim=1).double()
     safe = torch.where(peaks > 0, peaks, 1.0)
-    return peaks * torch.stack([torch.linalg.vector_norm(row.double() / peak) for row, peak in zip(updates, safe)])
+    scaled = [torch.linalg.vector_norm(row.double() / peak) for row, peak in zip(updates, safe, strict=True)]
+    return peaks * torch.stack(scaled)
 
 
 def normalise(updates: Tensor, gamma: float, epsilon: float = 0.0) -> Tensor:
@@ -75,9 +76,9 @@ def aggregate(updates: Tensor, weights: Tensor) -> Tensor:
                          f"expected ({len(weights)}, D)")
     weights = weights.double().tolist()
     total = torch.zeros(updates.shape[1], dtype=torch.float64, device=updates.device)
-    for row, weight in zip(updates, weights):
+    for row, weight in zip(updates, weights, strict=True):
         total.add_(row, alpha=weight)
-    reachable = sum(abs(weight) * norm for weight, norm in zip(weights, norms(updates).tolist()))
+    reachable = sum(abs(weight) * norm for weight, norm in zip(weights, norms(updates).tolist(), strict=True))
     if norms(total[None]).item() <= CANCELLED * reachable:
         total.zero_()
     return total.to(updates.dtype)

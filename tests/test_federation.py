@@ -67,7 +67,7 @@ def test_two_rounds_written_out():
     for snapshot in fed.rounds(2):
         t = snapshot.t
         updates = []
-        for model, agent in zip(own, agents):
+        for model, agent in zip(own, agents, strict=True):
             leaf = model.clone().requires_grad_()
             logits = agent.x @ leaf[:4].reshape(2, 2).T + leaf[4:]
             (gradient,) = torch.autograd.grad(nn.functional.cross_entropy(logits, agent.y), leaf)
@@ -107,7 +107,7 @@ def test_what_an_agent_misses_is_what_its_mask_drops(agents):
     snapshot = last(build(agents), 1)
     step = snapshot.step
     gaps = (snapshot.models - snapshot.server).norm(dim=1)
-    for i, (q, gap) in enumerate(zip(step.log["q"].tolist(), gaps)):
+    for i, (q, gap) in enumerate(zip(step.log["q"].tolist(), gaps, strict=True)):
         dropped = step.aggregate.abs().sort().values[: 18_346 - q]
         torch.testing.assert_close(gap, dropped.norm())
         assert (step.reward.row(i) != 0).sum() <= q

@@ -44,7 +44,7 @@ def test_sgd_written_out():
     before = start.clone()
     updates, buffers = plain.train(module, start, torch.empty(2, 0, dtype=F64), agents, local, t=2, seed=4)
     assert torch.equal(start, before) and buffers.shape == (2, 0)
-    for row, agent, update in zip(start, agents, updates):
+    for row, agent, update in zip(start, agents, updates, strict=True):
         w = row.clone()
         for epoch, indices in local.batches(len(agent.y), generator(4, "batches", agent.key, 2)):
             x, y = agent.x[indices], agent.y[indices]
