@@ -38,13 +38,14 @@ def gram(updates, weights=None):
     """
     u = tensor(updates, "updates", 2)
     r = _weights(weights, u)
-    scale = _largest(u).max()
+    largest = _largest(u)
+    scale = _scale(largest.max())
     total = torch.zeros(len(u), len(u), dtype=torch.float64, device=scale.device)
     for columns in _slices(u, scale):
         a = r[:, None] * columns
         total += a @ a.T
     total = total * scale * scale
-    if not total.isfinite().all() or ((total.diagonal() == 0) & (r != 0) & (_largest(u) > 0)).any():
+    if not total.isfinite().all() or ((total.diagonal() == 0) & (r != 0) & (largest > 0)).any():
         raise ValueError("the squared norms do not fit into float64: scale all updates by one common factor")
     return like(total, updates)
 
@@ -61,7 +62,7 @@ def cosine(updates, aggregate):
     u, whole = tensor(updates, "updates", 2), tensor(aggregate, "aggregate", 1)
     if whole.shape[0] != u.shape[1]:
         raise ValueError(f"updates have {u.shape[1]} parameters but the aggregate has {whole.shape[0]}")
-    scale, top = _largest(u), _largest(whole[None], "aggregate")
+    scale, top = _scale(_largest(u)), _scale(_largest(whole[None], "aggregate"))
     inner, squares, square = torch.zeros_like(scale), torch.zeros_like(scale), torch.zeros_like(top)
     for rows, row in zip(_slices(u, scale[:, None]), _slices(whole[None], top[:, None]), strict=True):
         inner += rows @ row[0]
@@ -174,10 +175,14 @@ def _largest(vectors: Tensor, name: str = "updates") -> Tensor:
     return top.to(float64_device(vectors), torch.float64)
 
 
+def _scale(largest: Tensor) -> Tensor:
+    """What to divide by before squaring: `largest` where a square could over- or underflow, 1 elsewhere."""
+    return largest.where((largest > 0) & ((largest < 1e-100) | (largest > 1e100)), 1.0)
+
+
 def _slices(vectors: Tensor, scale: Tensor) -> Iterator[Tensor]:
-    """The columns in slices, float64, divided by `scale` where a square could over- or underflow."""
-    divide = bool(((scale > 0) & ((scale < 1e-100) | (scale > 1e100))).any())
+    """The columns in slices, float64, divided by `scale`."""
     step = COLUMNS if vectors.device.type == "cpu" else 64 * COLUMNS
     for columns in vectors.split(step, dim=1):
         columns = columns.to(float64_device(vectors), torch.float64)
-        yield columns / scale.where(scale > 0, 1.0) if divide else columns
+        yield columns if (scale == 1).all() else columns / scale
