@@ -181,7 +181,7 @@ def load(path: str | Path) -> Record:
     try:
         plain = json.loads(path.read_text())
         settings, history = Settings.from_dict(plain.pop("settings")), History.from_dict(plain.pop("history"))
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is damaged or not a record of a run: {error}") from error
     return Record(settings, history, plain)
 

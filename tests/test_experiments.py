@@ -1,0 +1,88 @@
+"""Records: written whole, read back, and refused when damaged."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+
+from fairfl import datasets, experiments
+from fairfl.experiments import Settings
+
+
+@pytest.fixture(scope="module")
+def record():
+    return experiments.run(replace(experiments.label_noise("digits", seed=3), rounds=2, size=40))
+
+
+def test_settings_survive_json():
+    for dataset in ("mnist", "digits"):
+        settings = experiments.label_noise(dataset, seed=5)
+        assert Settings.from_dict(json.loads(json.dumps(asdict(settings)))) == settings
+    with pytest.raises(ValueError, match="not the settings of a run"):
+        Settings.from_dict({"dataset": "digits"})
+    with pytest.raises(ValueError, match="known are 'mnist' and 'digits'"):
+        experiments.label_noise("cifar10")
+
+
+def test_a_record_says_what_it_is_of(record):
+    assert record.about["data"] == {"sha256": datasets.load("digits").sha256, "original": True}
+    assert record.about["versions"]["torch"] == torch.__version__
+    assert record.about["precision"] == "float64" and record.about["parameters"] == 18_346
+    assert record.history.rounds("psi").tolist() == [1, 2]
+    assert record.history["q"].dtype == torch.int64
+
+
+def test_written_and_read_again(record, tmp_path):
+    file = experiments.path(tmp_path / "new", "fig2", record.settings)
+    assert file.name == "fig2-digits-seed3.json"
+    experiments.save(record, file)
+    again = experiments.load(file)
+    assert again.settings == record.settings and again.about == record.about
+    for name in record.history.names:
+        torch.testing.assert_close(again.history[name], record.history[name], rtol=0, atol=0, check_dtype=False)
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_label_noise_hits_the_agents_it_should(record):
+    data = datasets.load("digits")
+    noisy = experiments.federation(record.settings, data)
+    clean = experiments.federation(replace(record.settings, label_noise=()), data)
+    wrong = [(a.y != b.y).double().mean().item() for a, b in zip(noisy.agents, clean.agents, strict=True)]
+    assert wrong == pytest.approx([0.2, 0.4, 0.6, 0, 0])
+
+
+def test_a_replay_gives_the_recorded_rounds(record):
+    recorded, again = experiments.replay(record, 1)
+    assert recorded.rounds("psi").tolist() == again.rounds("psi").tolist() == [1]
+    for name in again.names:
+        if not name.startswith("seconds"):
+            torch.testing.assert_close(recorded[name], again[name], rtol=1e-9, atol=1e-9)
+
+
+def test_a_failure_while_writing_keeps_the_old_record(record, tmp_path, monkeypatch):
+    file = tmp_path / "record.json"
+    experiments.save(record, file)
+    before = file.read_bytes()
+
+    def full(plain, stream, **options):
+        stream.write("{")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(experiments.json, "dump", full)
+    with pytest.raises(OSError, match="No space left"):
+        experiments.save(record, file)
+    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"settings": {}, "history": {}}'])
+def test_damaged_records_are_named(tmp_path, text):
+    file = tmp_path / "broken.json"
+    file.write_text(text)
+    with pytest.raises(ValueError, match="broken.json is damaged or not a record"):
+        experiments.load(file)
+
+
+def test_a_missing_record_says_how_to_make_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match="python -m fairfl reproduce"):
+        experiments.load(tmp_path / "none.json")

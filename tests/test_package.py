@@ -1,0 +1,71 @@
+"""The package as somebody installs and imports it."""
+
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import fairfl
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = [module.name for module in pkgutil.walk_packages(fairfl.__path__, "fairfl.")]
+
+
+def test_importing_is_light():
+    code = "import sys, fairfl; print(sorted({'torch', 'numpy', 'matplotlib', 'sklearn', 'click'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_modules_are_found_when_used():
+    assert fairfl.rewards.mask and "federation" in dir(fairfl)
+    with pytest.raises(AttributeError, match="no attribute 'reward'; its modules are .*rewards"):
+        _ = fairfl.reward
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_everything_public_is_documented(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    for label, thing in vars(module).items():
+        own = getattr(thing, "__module__", None) == name and not label.startswith("_")
+        if own and (inspect.isfunction(thing) or inspect.isclass(thing)):
+            assert inspect.getdoc(thing), f"{name}.{label} has no docstring"
+
+
+def test_the_wheel_holds_the_library_and_nothing_else(tmp_path):
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT],
+                   check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("fairfl-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"fairfl", f"fairfl-{fairfl.__version__}.dist-info"}
+    expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fairfl").rglob("*.py")}
+    assert expected <= set(names)
+
+
+def name_and_bound(line):
+    return re.match(r"([a-z0-9-]+)(.*)", line.split("#")[0].strip()).groups()
+
+
+def test_the_core_dependencies_agree_with_the_requirements():
+    core = dict(map(name_and_bound, tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]))
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    book = dict(name_and_bound(line) for line in lines if line and not line.startswith("#"))
+    assert core.keys() <= book.keys()
+    assert core.pop("ipywidgets") == ">=7.7"  # Colab's; the book's pages need a later one
+    assert all(book[name] == bound for name, bound in core.items())
+
+
+def test_the_lock_of_the_pages_javascript_names_no_registry():
+    lock = json.loads((ROOT / "book" / "_ext" / "package-lock.json").read_text())
+    assert all("resolved" not in package for package in lock["packages"].values())
+    assert all("integrity" in package for name, package in lock["packages"].items() if name)

@@ -1,0 +1,56 @@
+"""What the README tells a newcomer to type."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from fairfl.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_example_runs_as_printed(tmp_path, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(code.splitlines()) == 5
+    script = tmp_path / "example.py"
+    script.write_text(code)
+    found = runpy.run_path(str(script))
+    r = found["history"]["r"]
+    assert r.shape == (10, 5) and "tensor" in capsys.readouterr().out
+    torch.testing.assert_close(r.sum(1), torch.ones(10, dtype=r.dtype))
+    assert r[-1].argmin() == 0  # the agent with the least data
+
+
+@pytest.mark.parametrize("text", [README, (ROOT / "CONTRIBUTING.md").read_text()], ids=["README", "CONTRIBUTING"])
+def test_every_target_and_file_it_names_exists(text):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)", text)) <= targets
+    for name in re.findall(r"`((?:book|fairfl|data|tests)/[\w/.]+\.\w+)`", text):
+        assert (ROOT / name).exists(), name
+    for command in re.findall(r"`python -m fairfl ([a-z]\w*)", text):
+        assert command in main.commands
+
+
+def test_the_commands_named_run():
+    assert CliRunner().invoke(main, ["reproduce", "fig2", "--help"]).exit_code == 0
+
+
+def test_the_picture_is_drawn_from_the_record_it_names():
+    tool = runpy.run_path(str(ROOT / "book" / "_ext" / "readme_picture.py"))
+    for key in ("RECORD", "PICTURE"):
+        assert tool[key].exists() and tool[key].relative_to(ROOT).as_posix() in README
+    from matplotlib import pyplot as plt
+
+    from fairfl import experiments
+
+    record = experiments.load(tool["RECORD"])
+    figure = tool["draw"](record)
+    for axes, name in zip(figure.axes, ("r", "server_distance"), strict=True):
+        drawn = torch.tensor([line.get_ydata()[-1] for line in axes.lines])
+        torch.testing.assert_close(drawn.double(), record.history[name][-1])
+    plt.close(figure)
