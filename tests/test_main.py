@@ -59,5 +59,6 @@ def test_missing_data_is_one_clear_line_and_exit_code_1(short, monkeypatch, tmp_
 
     monkeypatch.setattr(datasets, "load", missing)
     result = call("reproduce", "fig2", "--results", str(tmp_path))
-    assert result.exit_code == 1 and result.output.splitlines()[-1].startswith("Error: train-images-idx3-ubyte is missing")
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith("Error: train-images-idx3-ubyte is missing")
     assert not list(tmp_path.iterdir())
