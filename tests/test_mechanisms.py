@@ -114,6 +114,14 @@ def test_without_a_floor_a_negative_agent_gets_a_negative_weight_and_nothing_to_
     assert step(CGSV(), against)[1].log["r"].min() > 0
 
 
+def test_with_nothing_to_value_the_weights_stay():
+    state, (total, reward, log) = step(CGSV(), torch.zeros_like(UPDATES))
+    assert not total.any() and not downloads(reward).any()
+    assert log["psi"].tolist() == [0, 0, 0]
+    assert log["r"].tolist() == pytest.approx([1 / 6, 1 / 6, 4 / 6])
+    assert not state["average"].any()
+
+
 def test_fedavg_gives_all_to_all_and_standalone_to_each_its_own():
     _, (total, reward, _) = step(FedAvg())
     assert torch.equal(downloads(reward), total.repeat(3, 1))

@@ -1,0 +1,66 @@
+"""Probes against the snapshot's own vectors, worked out with other means."""
+
+import pytest
+import torch
+
+from fairfl import datasets, models, partition, probes
+from fairfl.federation import Federation
+from fairfl.mechanisms import CGSV
+from fairfl.schedules import Schedule
+from fairfl.training import LocalTraining
+
+
+@pytest.fixture(scope="module")
+def run():
+    data = datasets.load("digits")
+    agents = partition.power_law(data, agents=3, size=40, seed=0)
+    fed = Federation(agents, models.build("digits_cnn", seed=0), CGSV(), test=(data.test_x, data.test_y),
+                     local=LocalTraining(lr=Schedule(0.1), batch_size=16))
+    return fed, list(fed.rounds(4))[-1]
+
+
+def test_distances_to_the_server(run):
+    fed, snapshot = run
+    seen = probes.server_distance(fed, snapshot)
+    torch.testing.assert_close(seen["server_distance"], torch.cdist(snapshot.models, snapshot.server[None])[:, 0])
+    tail = slice(18_346 - 650, None)  # the last layer: 64 * 10 weights and 10 biases
+    last = (snapshot.models[:, tail] - snapshot.server[tail]).norm(dim=1)
+    torch.testing.assert_close(seen["last_layer_distance"], last)
+    assert (seen["last_layer_distance"] < seen["server_distance"])[seen["server_distance"] > 0].all()
+    assert seen["server_travel"].item() == pytest.approx(torch.dist(snapshot.server, fed.initial).item())
+
+
+def test_downloads(run):
+    fed, snapshot = run
+    seen = probes.download(fed, snapshot)
+    total = snapshot.step.aggregate
+    for i, cosine in enumerate(seen["download_cosine"]):
+        v = snapshot.step.reward.row(i)
+        assert cosine.item() == pytest.approx(v.norm().item() / total.norm().item())  # a projection
+        assert seen["download_distance"][i].item() == pytest.approx(torch.dist(v, total).item())
+        # Pythagoras
+        assert (cosine**2 + (seen["download_distance"][i] / total.norm()) ** 2).item() == pytest.approx(1)
+    assert seen["aggregate_norm"].item() == pytest.approx(total.norm().item())
+
+
+def test_losses_and_accuracies(run):
+    fed, snapshot = run
+    union, own = probes.union_loss(fed, snapshot), probes.own_loss(fed, snapshot)["own_loss"]
+    # F is the size-weighted mean of the agents' losses, for one model.
+    parts = torch.stack([fed.evaluate(snapshot.server[None], agent.x, agent.y)[0][0] for agent in fed.agents])
+    assert union["server_union_loss"].item() == pytest.approx((fed.setting.size_shares @ parts).item())
+    third = fed.evaluate(snapshot.models[2:], fed.agents[2].x, fed.agents[2].y)[0]
+    assert own[2].item() == pytest.approx(third.item())
+    best = snapshot.step.log["q"].argmax()
+    assert union["union_loss"][best].item() == pytest.approx(union["server_union_loss"].item())
+    accuracy = probes.test_accuracy(fed, snapshot)
+    network = models.build("digits_cnn", seed=0)
+    torch.nn.utils.vector_to_parameters(snapshot.models[0], network.parameters())
+    right = (network(fed.test[0]).argmax(1) == fed.test[1]).double().mean()
+    assert accuracy["test_accuracy"][0].item() == pytest.approx(right.item())
+    assert accuracy["server_test_accuracy"].item() == pytest.approx(accuracy["test_accuracy"][best].item())
+
+
+def test_the_log_is_the_mechanisms(run):
+    fed, snapshot = run
+    assert set(probes.log(fed, snapshot)) == {"weights", "psi", "r", "q"}
