@@ -201,7 +201,7 @@ def _power(agents: int, total: int, exponent: float) -> list[int]:
         sizes[i] += 1
     while 0 in sizes:  # the first of the largest shards gives, so that the order of the sizes stays
         sizes[sizes.index(max(sizes))] -= 1
-        sizes[sizes.count(0) - 1] += 1
+        sizes[sizes.index(0)] += 1
     return sizes
 
 
