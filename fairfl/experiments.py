@@ -84,7 +84,8 @@ def label_noise(dataset: str = "mnist", seed: int = 0) -> Settings:
         return Settings("mnist", size=600, model="mnist_cnn", rounds=60, local=local, **common)
     if dataset == "digits":
         local = LocalTraining(lr=Schedule(0.05, 0.977), batch_size=16)
-        return Settings("digits", size=240, model="digits_cnn", rounds=40, local=local, **common)
+        return Settings("digits", size=240, model="digits_cnn", rounds=30, local=local,
+                        **common | {"evaluate_every": 10})
     raise ValueError(f"unknown data set {dataset!r} for this experiment; known are 'mnist' and 'digits'")
 
 
