@@ -7,12 +7,14 @@ j is in S. The value of the empty coalition need not be 0; efficiency then reads
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 from math import comb
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from fairfl.arrays import like, tensor
 
@@ -46,44 +48,43 @@ def exact(table):
     return like(fold(n, low, block, values.device), table)
 
 
-def fold(
-    n: int,
-    low: int,
-    block: Callable[[tuple[int, ...]], Tensor],
-    device: torch.device | str = "cpu",
-    progress: Callable[[Iterable], Iterable] = iter,
-) -> Tensor:
-    """Shapley values of a game that arrives in blocks, so that the table of 2^N values is never held.
+def fold(n: int, low: int, block: Callable[[tuple[int, ...]], Tensor], device: torch.device | str = "cpu") -> Tensor:
+    """Shapley values of a game that arrives in blocks, so that the table of 2^N values need never be held.
 
-    The value of a coalition of s agents enters phi_i with weight +c_s - b_s if i is a member and -b_s if not. So
-    phi_i = sum_{S with i} c_|S| v(S) - sum_S b_|S| v(S), where c_s = 1 / ((N-1) binom(N-2, s-1)), c_N = 1/N and
-    b_s = 1 / (N binom(N-1, s)), b_N = 0. The second sum is common to all agents; the first is `marginals`.
+    A coalition of s agents enters phi_i with weight s! (N-s-1)! / N! =: b_s and a minus sign if i is not in it, and
+    with weight (s-1)! (N-s)! / N! if it is, which is c_s - b_s with c_s = 1 / ((N-1) binom(N-2, s-1)), c_N = 1/N:
+
+        phi_i = sum_{S with i} c_|S| v(S) - sum_S b_|S| v(S).
+
+    The second sum is the same for all agents; the first is what `marginals` computes for all agents at once.
 
     Args:
-        block: given some of the agents low..N-1, the 2^low values of these together with every coalition of the
-            agents 0..low-1. Must be float64; it is read before the next call and not kept.
-        progress: wraps the iterable of 2^(N-low) blocks, e.g. a progress bar.
+        n: N, the number of agents.
+        block: given some of the agents low..N-1, returns the values, (2^low,) float64, of these joined with every
+            coalition of the agents 0..low-1. The values are read before the next call, and not kept.
+        device: where the blocks lie.
     Returns:
-        (N,) float64.
+        (N,) float64. A progress bar is shown for N > 24.
     """
-    with_i, everyone = _weights(n)
+    zeros = partial(torch.zeros, dtype=torch.float64, device=device)
     sizes = coalition_sizes(low).to(device)
-    first = torch.zeros(2**low, dtype=torch.float64, device=device)     # sum over the others of c_|S| v(S)
-    high = torch.zeros(n - low, dtype=torch.float64)
-    common = 0.0
-    blocks = progress([others for size in range(n - low + 1) for others in combinations(range(low, n), size)])
-    size, c, b = -1, None, None
-    for others in blocks:
-        if len(others) != size:
-            size = len(others)
-            c, b = (weights.to(device)[sizes + size] for weights in (with_i, everyone))
-        values = block(others)
-        weighted = c * values
-        first += weighted
-        for j in others:
-            high[j - low] += weighted.sum().item()
-        common += torch.dot(b, values).item()
-    return torch.cat([marginals(first), high.to(device)]) - common
+    c_of_size, b_of_size = (weights.to(device) for weights in _weights(n))
+    first, total, common = zeros(2**low), zeros(2**low), zeros(())
+    rest = [0.0] * (n - low)
+    with tqdm(total=2 ** (n - low), desc=f"exact Shapley value, N = {n}", unit="block", disable=n <= 24) as bar:
+        for size in range(n - low + 1):
+            c, b = c_of_size[sizes + size], b_of_size[sizes + size]
+            total.zero_()
+            for others in combinations(range(low, n), size):
+                values = block(others)
+                total += values
+                share = torch.dot(c, values).item() if others else 0.0
+                for j in others:
+                    rest[j - low] += share
+                bar.update()
+            first += c * total
+            common += torch.dot(b, total)
+    return torch.cat([marginals(first), torch.tensor(rest, dtype=torch.float64, device=device)]) - common
 
 
 def marginals(table: Tensor) -> Tensor:
