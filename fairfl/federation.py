@@ -158,6 +158,9 @@ class Federation:
             self.module, last.models, last.buffers, self.agents, self.local, t, self.seed
         )
         training = clock()
+        if updates.shape != last.models.shape:
+            raise ValueError(f"local training returned updates of shape {tuple(updates.shape)} for models of shape "
+                             f"{tuple(last.models.shape)}")
         for agent, update in zip(self.agents, updates, strict=True):
             if not update.isfinite().all():
                 raise UpdateError(agent.key, t, "holds NaN or infinite entries; is the learning rate too high?")

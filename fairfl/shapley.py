@@ -51,26 +51,25 @@ def exact(table):
 def fold(n: int, low: int, block: Callable[[tuple[int, ...]], Tensor], device: torch.device | str = "cpu") -> Tensor:
     """Shapley values of a game that arrives in blocks, so that the table of 2^N values need never be held.
 
-    A coalition of s agents enters phi_i with weight s! (N-s-1)! / N! =: b_s and a minus sign if i is not in it, and
-    with weight (s-1)! (N-s)! / N! if it is, which is c_s - b_s with c_s = 1 / ((N-1) binom(N-2, s-1)), c_N = 1/N:
+    A coalition S of s agents enters phi_i with weight -b_s, b_s = s! (N-s-1)! / N!, if i is not in it, and with
+    weight (s-1)! (N-s)! / N! = c_s - b_s, c_s = 1 / ((N-1) binom(N-2, s-1)), if it is (c_N = 1/N, b_N = 0). So
 
         phi_i = sum_{S with i} c_|S| v(S) - sum_S b_|S| v(S).
 
-    The second sum is the same for all agents; the first is what `marginals` computes for all agents at once.
+    The second sum is the same for all agents, the first is what `marginals` computes for all agents at once.
 
     Args:
         n: N, the number of agents.
         block: given some of the agents low..N-1, returns the values, (2^low,) float64, of these joined with every
-            coalition of the agents 0..low-1. The values are read before the next call, and not kept.
+            coalition of the agents 0..low-1. They are read before the next call, and not kept.
         device: where the blocks lie.
     Returns:
         (N,) float64. A progress bar is shown for N > 24.
     """
-    zeros = partial(torch.zeros, dtype=torch.float64, device=device)
-    sizes = coalition_sizes(low).to(device)
     c_of_size, b_of_size = (weights.to(device) for weights in _weights(n))
-    first, total, common = zeros(2**low), zeros(2**low), zeros(())
-    rest = [0.0] * (n - low)
+    sizes = additive(torch.ones(low, dtype=torch.int64)).to(device)
+    zeros = partial(torch.zeros, dtype=torch.float64, device=device)
+    weighted, total, common, rest = zeros(2**low), zeros(2**low), zeros(()), [0.0] * (n - low)
     with tqdm(total=2 ** (n - low), desc=f"exact Shapley value, N = {n}", unit="block", disable=n <= 24) as bar:
         for size in range(n - low + 1):
             c, b = c_of_size[sizes + size], b_of_size[sizes + size]
@@ -82,9 +81,9 @@ def fold(n: int, low: int, block: Callable[[tuple[int, ...]], Tensor], device: t
                 for j in others:
                     rest[j - low] += share
                 bar.update()
-            first += c * total
+            weighted += c * total
             common += torch.dot(b, total)
-    return torch.cat([marginals(first), torch.tensor(rest, dtype=torch.float64, device=device)]) - common
+    return torch.cat([marginals(weighted), torch.tensor(rest, dtype=torch.float64, device=device)]) - common
 
 
 def marginals(table: Tensor) -> Tensor:
@@ -98,17 +97,13 @@ def marginals(table: Tensor) -> Tensor:
     return torch.stack(sums[::-1]) if sums else table[:0]
 
 
-def doubled(start: float, steps: list[float], out: Tensor) -> Tensor:
-    """Fills `out` (2^k,) with start + sum of steps_j over the members j of each coalition, by doubling."""
-    out[0] = start
-    for j, step in enumerate(steps):
-        torch.add(out[: 1 << j], step, out=out[1 << j : 2 << j])
-    return out
-
-
-def coalition_sizes(n: int) -> Tensor:
-    """(2^n,) number of members of each coalition."""
-    return doubled(0, [1] * n, torch.empty(2**n, dtype=torch.int64))
+def additive(x: Tensor) -> Tensor:
+    """(2^k,) sum of x_j over the members j of each coalition, by doubling: those with agent j are those without it,
+    plus x_j. O(2^k)."""
+    sums = x.new_zeros(2 ** len(x))
+    for j, step in enumerate(x.tolist()):
+        torch.add(sums[: 1 << j], step, out=sums[1 << j : 2 << j])
+    return sums
 
 
 def _weights(n: int) -> tuple[Tensor, Tensor]:

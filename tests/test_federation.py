@@ -10,6 +10,7 @@ from torch import nn
 
 from fairfl import datasets, federation, mechanisms, models, partition, probes, vectors
 from fairfl.federation import Federation, UpdateError
+from fairfl.history import History
 from fairfl.mechanisms import CGSV, FedAvg, Standalone
 from fairfl.partition import Agent
 from fairfl.randomness import generator, seeded
@@ -259,6 +260,27 @@ def test_going_on_is_the_same_as_not_stopping(agents, digits):
     resumed = build(agents, digits=digits).run(2, ALL, history=history)
     assert same(whole, resumed) and torch.equal(whole.last.models, resumed.last.models)
     assert torch.equal(start.models, middle)  # the snapshot stays as it was
+
+
+def test_an_interrupted_run_keeps_its_rounds_and_goes_on(agents, digits):
+    def interrupt(federation, snapshot):
+        if snapshot.t == 3:
+            raise KeyboardInterrupt
+        return {}
+
+    history = History(tuple(agent.key for agent in agents))
+    with pytest.raises(KeyboardInterrupt):
+        build(agents, digits=digits).run(4, (*ALL, interrupt), history=history)
+    assert history.rounds("r").tolist() == [1, 2]
+    build(agents, digits=digits).run(2, ALL, history=history)
+    assert same(history, build(agents, digits=digits).run(4, ALL))
+
+
+def test_local_training_must_return_one_update_an_agent():
+    fed = with_updates([1.0, 0, 0, 0, 0, 0], [0.0, 1, 0, 0, 0, 0])
+    fed.train = Given([1.0, 0, 0, 0, 0, 0])
+    with pytest.raises(ValueError, match=r"updates of shape \(1, 6\) for models of shape \(2, 6\)"):
+        next(fed.rounds(1))
 
 
 def test_snapshots_share_no_memory(agents):
