@@ -10,12 +10,14 @@ numpy arrays and torch tensors of any device are taken, and the same kind is ret
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from fairfl.arrays import float64_device, like, tensor
-from fairfl.shapley import BLOCK, additive, coalitions, fold
+from fairfl.shapley import BLOCK, doubled, fold
 
 CANCELLED = 1e-13       # u_S counts as 0 where |u_S|^2 is at most this times (sum of the members' norms)^2
 LIMIT = 30              # agents; four times the time for two more
@@ -93,7 +95,9 @@ def exact(gram, limit: int = LIMIT):
         )
     if len(active) and not _cancels(matrix):
         game = _Blocks(matrix[active][:, active])
-        phi[active] = fold(len(active), game.low, game, matrix.device)
+        n = len(active)
+        bar = partial(tqdm, desc=f"exact CGSV, N = {n}", unit="block", disable=n <= 24)
+        phi[active] = fold(n, game.low, game, matrix.device, bar)
     return like(phi, gram)
 
 
@@ -101,41 +105,34 @@ class _Blocks:
     """v(S) for all coalitions S of the first agents, joined by some of the others: the blocks `fold` asks for."""
 
     def __init__(self, matrix: Tensor):
-        self.low = min(len(matrix), 18 if matrix.is_cuda else BLOCK)
-        self.half = self.low // 2
-        self.gram = matrix.cpu()        # the few numbers that change from block to block; the tables lie on the device
+        matrix = matrix / matrix.diagonal().max()
+        n = len(matrix)
+        self.low = min(n, 18 if matrix.is_cuda else BLOCK)
+        self.gram = matrix.cpu()
         self.norms = self.gram.diagonal().sqrt()
         self.g = self.gram.sum(1) / self.gram.sum().sqrt()
-        self.smallest = CANCELLED * self.norms.sum().item() ** 2
-        first = slice(self.low)
-        self.first_g, self.first_norms = (additive(x[first]).to(matrix.device) for x in (self.g, self.norms))
-        self.first_squares = squared_norms(self.gram[first, first]).to(matrix.device)
-        self.squares, self.values = torch.empty_like(self.first_squares), torch.empty_like(self.first_squares)
-        self.members = [coalitions(k).double() for k in (self.half, self.low - self.half)]
+        self.small = CANCELLED * self.norms.sum().item() ** 2
+        empty = partial(torch.empty, 2**self.low, dtype=torch.float64, device=matrix.device)
+        self.first_g = doubled(0.0, self.g[: self.low].tolist(), empty())
+        self.first_norms = doubled(0.0, self.norms[: self.low].tolist(), empty())
+        self.first_squares = empty()
+        self.first_squares[0] = 0.0
+        scratch = empty()
+        for j in range(self.low):       # |u_S + a_j|^2 = |u_S|^2 + |a_j|^2 + 2 <u_S, a_j>
+            half = doubled(self.gram[j, j].item(), (2 * self.gram[j, :j]).tolist(), scratch[: 1 << j])
+            torch.add(self.first_squares[: 1 << j], half, out=self.first_squares[1 << j : 2 << j])
+        self.squares, self.values = empty(), empty()
 
     def __call__(self, others: tuple[int, ...]) -> Tensor:
-        others = list(others)
-        cross = self.gram[others].sum(0)                # <a_k, u_B>, B the coalition of the others
-        g, norm, square = self.g[others].sum().item(), self.norms[others].sum().item(), cross[others].sum()
-        # |u_S + u_B|^2 = |u_S|^2 + 2 <u_S, u_B> + |u_B|^2, the middle term from one table for each half of S
-        right = (self.members[0] @ (2 * cross[: self.half])).to(self.values.device)
-        left = (self.members[1] @ (2 * cross[self.half : self.low]) + square).to(self.values.device)
-        shape = len(left), len(right)
-        torch.add(self.first_squares.view(shape), left[:, None], out=self.squares.view(shape))
-        self.squares.view(shape).add_(right)
-        torch.sqrt(self.squares, out=self.values)
-        torch.div(self.first_g + g, self.values, out=self.values)
-        if self.squares.amin() <= self.smallest:
-            self.values[self.squares <= CANCELLED * (self.first_norms + norm) ** 2] = 0.0
-        return self.values
-
-
-def squared_norms(gram: Tensor) -> Tensor:
-    """(2^N,) h(S)^2 = |u_S|^2 of every coalition, by doubling: |u_S + a_j|^2 = |u_S|^2 + 2 <u_S, a_j> + |a_j|^2."""
-    squares = gram.new_zeros(2 ** len(gram))
-    for j, row in enumerate(gram):
-        squares[1 << j : 2 << j] = squares[: 1 << j] + 2 * additive(row[:j]) + row[j]
-    return squares
+        rows = self.gram[list(others)]
+        cross = rows.sum(0)
+        inside = cross[list(others)].sum().item()
+        squares = doubled(inside, (2 * cross[: self.low]).tolist(), self.squares).add_(self.first_squares)
+        torch.rsqrt(squares, out=self.values)
+        if squares.min() <= self.small:
+            norms = self.first_norms + self.norms[list(others)].sum().item()
+            self.values.masked_fill_(squares <= CANCELLED * norms**2, 0.0)
+        return self.values.mul_(self.first_g + self.g[list(others)].sum().item())
 
 
 def _cancels(matrix: Tensor) -> bool:

@@ -7,14 +7,12 @@ j is in S. The value of the empty coalition need not be 0; efficiency then reads
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
 from itertools import combinations
 from math import comb
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from fairfl.arrays import like, tensor
 
@@ -48,42 +46,44 @@ def exact(table):
     return like(fold(n, low, block, values.device), table)
 
 
-def fold(n: int, low: int, block: Callable[[tuple[int, ...]], Tensor], device: torch.device | str = "cpu") -> Tensor:
-    """Shapley values of a game that arrives in blocks, so that the table of 2^N values need never be held.
+def fold(
+    n: int,
+    low: int,
+    block: Callable[[tuple[int, ...]], Tensor],
+    device: torch.device | str = "cpu",
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> Tensor:
+    """Shapley values of a game that arrives in blocks, so that the table of 2^N values is never held.
 
-    A coalition S of s agents enters phi_i with weight -b_s, b_s = s! (N-s-1)! / N!, if i is not in it, and with
-    weight (s-1)! (N-s)! / N! = c_s - b_s, c_s = 1 / ((N-1) binom(N-2, s-1)), if it is (c_N = 1/N, b_N = 0). So
-
-        phi_i = sum_{S with i} c_|S| v(S) - sum_S b_|S| v(S).
-
-    The second sum is the same for all agents, the first is what `marginals` computes for all agents at once.
+    The value of a coalition of s agents enters phi_i with weight +c_s - b_s if i is a member and -b_s if not. So
+    phi_i = sum_{S with i} c_|S| v(S) - sum_S b_|S| v(S), where c_s = 1 / ((N-1) binom(N-2, s-1)), c_N = 1/N and
+    b_s = 1 / (N binom(N-1, s)), b_N = 0. The second sum is common to all agents; the first is `marginals`.
 
     Args:
-        n: N, the number of agents.
-        block: given some of the agents low..N-1, returns the values, (2^low,) float64, of these joined with every
-            coalition of the agents 0..low-1. They are read before the next call, and not kept.
-        device: where the blocks lie.
+        block: given some of the agents low..N-1, the 2^low values of these together with every coalition of the
+            agents 0..low-1. Must be float64; it is read before the next call and not kept.
+        progress: wraps the iterable of 2^(N-low) blocks, e.g. a progress bar.
     Returns:
-        (N,) float64. A progress bar is shown for N > 24.
+        (N,) float64.
     """
-    c_of_size, b_of_size = (weights.to(device) for weights in _weights(n))
-    sizes = additive(torch.ones(low, dtype=torch.int64)).to(device)
-    zeros = partial(torch.zeros, dtype=torch.float64, device=device)
-    weighted, total, common, rest = zeros(2**low), zeros(2**low), zeros(()), [0.0] * (n - low)
-    with tqdm(total=2 ** (n - low), desc=f"exact Shapley value, N = {n}", unit="block", disable=n <= 24) as bar:
-        for size in range(n - low + 1):
-            c, b = c_of_size[sizes + size], b_of_size[sizes + size]
-            total.zero_()
-            for others in combinations(range(low, n), size):
-                values = block(others)
-                total += values
-                share = torch.dot(c, values).item() if others else 0.0
-                for j in others:
-                    rest[j - low] += share
-                bar.update()
-            weighted += c * total
-            common += torch.dot(b, total)
-    return torch.cat([marginals(weighted), torch.tensor(rest, dtype=torch.float64, device=device)]) - common
+    with_i, everyone = _weights(n)
+    sizes = coalition_sizes(low).to(device)
+    first = torch.zeros(2**low, dtype=torch.float64, device=device)     # sum over the others of c_|S| v(S)
+    high = torch.zeros(n - low, dtype=torch.float64)
+    common = 0.0
+    blocks = progress([others for size in range(n - low + 1) for others in combinations(range(low, n), size)])
+    size, c, b = -1, None, None
+    for others in blocks:
+        if len(others) != size:
+            size = len(others)
+            c, b = (weights.to(device)[sizes + size] for weights in (with_i, everyone))
+        values = block(others)
+        weighted = c * values
+        first += weighted
+        for j in others:
+            high[j - low] += weighted.sum().item()
+        common += torch.dot(b, values).item()
+    return torch.cat([marginals(first), high.to(device)]) - common
 
 
 def marginals(table: Tensor) -> Tensor:
@@ -97,13 +97,17 @@ def marginals(table: Tensor) -> Tensor:
     return torch.stack(sums[::-1]) if sums else table[:0]
 
 
-def additive(x: Tensor) -> Tensor:
-    """(2^k,) sum of x_j over the members j of each coalition, by doubling: those with agent j are those without it,
-    plus x_j. O(2^k)."""
-    sums = x.new_zeros(2 ** len(x))
-    for j, step in enumerate(x.tolist()):
-        torch.add(sums[: 1 << j], step, out=sums[1 << j : 2 << j])
-    return sums
+def doubled(start: float, steps: list[float], out: Tensor) -> Tensor:
+    """Fills `out` (2^k,) with start + sum of steps_j over the members j of each coalition, by doubling."""
+    out[0] = start
+    for j, step in enumerate(steps):
+        torch.add(out[: 1 << j], step, out=out[1 << j : 2 << j])
+    return out
+
+
+def coalition_sizes(n: int) -> Tensor:
+    """(2^n,) number of members of each coalition."""
+    return doubled(0, [1] * n, torch.empty(2**n, dtype=torch.int64))
 
 
 def _weights(n: int) -> tuple[Tensor, Tensor]:
