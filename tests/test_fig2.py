@@ -60,15 +60,16 @@ def test_the_digits_version_has_the_same_order():
 
 
 def compare(recorded: History, again: History) -> None:
-    """Two rounds in float32. Another CPU, or another number of threads, sums in another order: about 1e-7 of a
-    gradient's length a step. That moves cosines and losses by less than 1e-4, a quota by some entries of 104,242, and
-    an accuracy by an image or two of 10,000. A record of other settings is off by far more."""
+    """Two rounds in float32. Another CPU, number of threads or form of the convolution sums in another order: about
+    1e-7 of a gradient's length a step. Measured on other threads, without oneDNN and with another form of the first
+    convolution, psi moves by 2e-7, everything else by less, and no quota and no accuracy. The tolerances leave a factor
+    of fifty; an accuracy may differ by an image or two of 10,000. A record of other settings is off by far more."""
     assert set(recorded.names) == set(again.names)
     for name in recorded.names:
         if name.startswith("seconds"):
             continue
-        tolerance = {"q": 50, "test_accuracy": 1e-3, "server_test_accuracy": 1e-3}.get(name, 2e-4)
-        torch.testing.assert_close(recorded[name].double(), again[name].double(), rtol=2e-3, atol=tolerance,
+        tolerance = {"q": 5, "test_accuracy": 2e-4, "server_test_accuracy": 2e-4}.get(name, 1e-5)
+        torch.testing.assert_close(recorded[name].double(), again[name].double(), rtol=1e-6, atol=tolerance,
                                    msg=lambda text, name=name: f"{name}: {text}")
 
 
@@ -81,7 +82,7 @@ def test_a_record_is_repeated_by_running_its_first_rounds_again():
     assert data.sha256 == found.about["data"]["sha256"]
     recorded, again = experiments.replay(found, 2, data)
     compare(recorded, again)
-    for name, change in (("psi", 1.01), ("r", 1.01), ("union_loss", 1.01), ("server_distance", 1.2)):
+    for name, change in (("psi", 1.001), ("r", 1.001), ("union_loss", 1.001), ("server_distance", 1.01)):
         tampered = recorded.to_dict()
         entry = tampered["series"][name]["values"][-1]
         entry[2] *= change

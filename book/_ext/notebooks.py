@@ -70,6 +70,7 @@ def renew(path: Path, url: str) -> float:
         timeout=600,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # else a pause between two prints makes them two outputs, or not, by chance
         resources={"metadata": {"path": str(path.parent)}},
     )
     start = time.perf_counter()
