@@ -1,10 +1,17 @@
-"""numpy in, numpy out: the functions of the valuation take numpy arrays and torch tensors of any device."""
+"""numpy in, numpy out: the functions of the valuation take numpy arrays and torch tensors of any device.
+
+Sums over parameters run in float64 over slices, so that no second copy of the updates is made.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
+
+COLUMNS = 1 << 14       # parameters in a slice
 
 
 def tensor(x, name: str, dims: int) -> Tensor:
@@ -30,3 +37,30 @@ def float64_device(x: Tensor) -> torch.device:
 def like(result: Tensor, given):
     """`result` as a numpy array if `given` was one, otherwise as it is."""
     return result.cpu().numpy() if isinstance(given, np.ndarray) else result
+
+
+def largest(vectors: Tensor, name: str) -> Tensor:
+    """Largest magnitude in each row, (N, D) -> (N,) float64.
+
+    Raises ValueError, with the rows, if an entry is not finite.
+    """
+    if vectors.shape[1] == 0:
+        raise ValueError(f"{name} must have at least one parameter")
+    top = torch.linalg.vector_norm(vectors, ord=torch.inf, dim=1)
+    bad = (~top.isfinite()).nonzero().flatten().tolist()
+    if bad:
+        raise ValueError(f"{name} must be finite; rows with NaN or infinity: {bad}")
+    return top.to(float64_device(vectors), torch.float64)
+
+
+def safe_scale(largest: Tensor) -> Tensor:
+    """What to divide by before squaring: `largest` where a square could over- or underflow, 1 elsewhere."""
+    return largest.where((largest > 0) & ((largest < 1e-100) | (largest > 1e100)), 1.0)
+
+
+def slices(vectors: Tensor, scale: Tensor) -> Iterator[Tensor]:
+    """The columns in slices, float64, divided by `scale`."""
+    step = COLUMNS if vectors.device.type == "cpu" else 64 * COLUMNS
+    for columns in vectors.split(step, dim=1):
+        columns = columns.to(float64_device(vectors), torch.float64)
+        yield columns if (scale == 1).all() else columns / scale

@@ -2,26 +2,25 @@
 
 The value of a coalition is v(S) = cos(u_S, u_N), u_S = sum of a_i over S, a_i = r_i u_i, and 0 where u_S = 0. All
 values depend on the updates through their Gram matrix <a_i, a_j> only, so every function but `gram` and `cosine`
-takes that matrix and costs nothing in the number D of parameters. Its scale is of no importance.
+takes that matrix and costs nothing in the number D of parameters. Its scale is of no importance. How far eq. (3) is
+from eq. (2) is the subject of `approximation`.
 
 numpy arrays and torch tensors of any device are taken, and the same kind is returned; sums are float64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from fairfl.arrays import float64_device, like, tensor
-from fairfl.shapley import BLOCK, doubled, fold
+from fairfl import sampling
+from fairfl.arrays import float64_device, largest, like, safe_scale, slices, tensor
+from fairfl.games import size_scaled
+from fairfl.shapley import BLOCK, LIMIT, Game, additive, check_limit, coalitions, fold
 
 CANCELLED = 1e-13       # u_S counts as 0 where |u_S|^2 is at most this times (sum of the members' norms)^2
-LIMIT = 30              # agents; four times the time for two more
-COLUMNS = 1 << 14       # updates are read in slices of so many parameters
 
 
 def gram(updates, weights=None):
@@ -38,16 +37,31 @@ def gram(updates, weights=None):
     """
     u = tensor(updates, "updates", 2)
     r = _weights(weights, u)
-    largest = _largest(u)
-    scale = _scale(largest.max())
+    top = largest(u, "updates")
+    scale = safe_scale(top.max())
     total = torch.zeros(len(u), len(u), dtype=torch.float64, device=scale.device)
-    for columns in _slices(u, scale):
+    for columns in slices(u, scale):
         a = r[:, None] * columns
         total += a @ a.T
     total = total * scale * scale
-    if not total.isfinite().all() or ((total.diagonal() == 0) & (r != 0) & (largest > 0)).any():
+    if not total.isfinite().all() or ((total.diagonal() == 0) & (r != 0) & (top > 0)).any():
         raise ValueError("the squared norms do not fit into float64: scale all updates by one common factor")
     return like(total, updates)
+
+
+def game(gram) -> Game:
+    """The game itself, v(S) = cos(u_S, u_N): a callable on boolean coalition matrices (`shapley`)."""
+    matrix = checked(gram).cpu()
+    norms = matrix.diagonal().sqrt()
+    g = matrix.sum(1) / matrix.sum().sqrt() if not cancels(matrix) else torch.zeros_like(norms)
+
+    def value(members: Tensor) -> Tensor:
+        inside = members.to("cpu", torch.float64)
+        squares = ((inside @ matrix) * inside).sum(1)
+        alive = squares > CANCELLED * (inside @ norms) ** 2
+        return torch.where(alive, inside @ g / squares.where(alive, 1.0).sqrt(), 0.0)
+
+    return value
 
 
 def cosine(updates, aggregate):
@@ -62,14 +76,20 @@ def cosine(updates, aggregate):
     u, whole = tensor(updates, "updates", 2), tensor(aggregate, "aggregate", 1)
     if whole.shape[0] != u.shape[1]:
         raise ValueError(f"updates have {u.shape[1]} parameters but the aggregate has {whole.shape[0]}")
-    scale, top = _scale(_largest(u)), _scale(_largest(whole[None], "aggregate"))
+    scale, top = safe_scale(largest(u, "updates")), safe_scale(largest(whole[None], "aggregate"))
     inner, squares, square = torch.zeros_like(scale), torch.zeros_like(scale), torch.zeros_like(top)
-    for rows, row in zip(_slices(u, scale[:, None]), _slices(whole[None], top[:, None]), strict=True):
+    for rows, row in zip(slices(u, scale[:, None]), slices(whole[None], top[:, None]), strict=True):
         inner += rows @ row[0]
         squares += (rows * rows).sum(1)
         square += (row * row).sum()
     lengths = squares.sqrt() * square.sqrt()
     return like((inner / lengths).clamp(-1, 1).where(lengths > 0, 0.0), updates)
+
+
+def psi(gram):
+    """Eq. (3) from the Gram matrix: psi_i = v({i}), the value that agent i has alone, (N, N) -> (N,) float64."""
+    alone = torch.eye(len(checked(gram)), dtype=torch.bool)
+    return like(game(gram)(alone).to(tensor(gram, "gram", 2).device), gram)
 
 
 def exact(gram, limit: int = LIMIT):
@@ -85,62 +105,125 @@ def exact(gram, limit: int = LIMIT):
     Returns:
         (N,) float64; sums to 1, or is 0 throughout if u_N = 0. An agent without an update gets exactly 0.
     """
-    matrix = _checked(gram)
+    matrix = checked(gram)
     phi = torch.zeros(len(matrix), dtype=torch.float64, device=matrix.device)
     active = (matrix.diagonal() > 0).nonzero().flatten()        # a null player does not change the others' values
-    if len(active) > limit:
-        raise ValueError(
-            f"the exact CGSV of {len(active)} agents needs 2^{len(active)} coalitions; the limit is {limit} agents. "
-            f"Pass limit={len(active)} to insist, or use the sampled value, or the cosine approximation"
-        )
-    if len(active) and not _cancels(matrix):
-        game = _Blocks(matrix[active][:, active])
-        n = len(active)
-        bar = partial(tqdm, desc=f"exact CGSV, N = {n}", unit="block", disable=n <= 24)
-        phi[active] = fold(n, game.low, game, matrix.device, bar)
+    check_limit(len(active), limit)
+    if len(active) and not cancels(matrix):
+        blocks = _Blocks(matrix[active][:, active])
+        phi[active] = fold(len(active), blocks.low, blocks, matrix.device)
     return like(phi, gram)
+
+
+def sampled(
+    gram,
+    seed: int,
+    permutations: int | None = None,
+    error: float | None = None,
+    *,
+    paired: bool = True,
+    control: bool = True,
+    confidence: float = 0.95,
+    names: Sequence[str | int] | None = None,
+) -> sampling.Estimate:
+    """The CGSV by sampling permutations, for any N, in O(N^2) time a permutation.
+
+    The default pairs each permutation with its reverse and samples the difference to g(S) / mean norm of the
+    coalitions of |S| agents only, whose Shapley value is known (`games.size_scaled`). With both switched off it is the
+    textbook's estimator.
+
+    Args:
+        gram: (N, N) Gram matrix of the a_i (`gram`), up to a positive factor.
+        seed, permutations, error, paired, confidence, names: see `sampling.sampled`.
+    Returns:
+        `sampling.Estimate` with arrays of the kind of `gram`; an agent without an update gets exactly 0.
+    """
+    matrix = checked(gram)
+    active = (matrix.diagonal() > 0).nonzero().flatten().tolist()
+    names = range(len(matrix)) if names is None else names
+    if len(names) != len(matrix):
+        raise ValueError(f"{len(matrix)} agents need {len(matrix)} names, not {list(names)}")
+    if not active or cancels(matrix):
+        active = []
+        found = sampling.Estimate(*torch.zeros(3, 0, dtype=torch.float64), permutations=0)
+    else:
+        inner = matrix[active][:, active].cpu()
+        known = size_scaled(inner.sum(1) / inner.sum().sqrt(), mean_squares(inner).rsqrt()) if control else None
+        found = sampling.sampled(game(inner), len(active), seed, permutations, error, paired=paired, control=known,
+                                 confidence=confidence, span=None if control else 2.0,
+                                 names=[names[i] for i in active])
+
+    def everyone(part: Tensor):
+        whole = torch.zeros(len(matrix), dtype=torch.float64)
+        whole[active] = part
+        return like(whole.to(matrix.device), gram)
+
+    return sampling.Estimate(*map(everyone, found[:3]), found.permutations)
+
+
+def mean_squares(gram: Tensor) -> Tensor:
+    """Mean of h(S)^2 = |u_S|^2 over the coalitions of s = 1..N agents: (N, N) -> (N,).
+
+    s/N sum_i G_ii + s (s-1) / (N (N-1)) sum_{i != j} G_ij.
+    """
+    n = len(gram)
+    s = torch.arange(1, n + 1, dtype=gram.dtype, device=gram.device)
+    own, all_pairs = gram.diagonal().sum(), gram.sum()
+    return s / n * own + s * (s - 1) / max(n * (n - 1), 1) * (all_pairs - own)
 
 
 class _Blocks:
     """v(S) for all coalitions S of the first agents, joined by some of the others: the blocks `fold` asks for."""
 
     def __init__(self, matrix: Tensor):
-        matrix = matrix / matrix.diagonal().max()
-        n = len(matrix)
-        self.low = min(n, 18 if matrix.is_cuda else BLOCK)
-        self.gram = matrix.cpu()
+        self.low = min(len(matrix), 18 if matrix.is_cuda else BLOCK)
+        self.half = self.low // 2
+        self.gram = matrix.cpu()        # the few numbers that change from block to block; the tables lie on the device
         self.norms = self.gram.diagonal().sqrt()
         self.g = self.gram.sum(1) / self.gram.sum().sqrt()
-        self.small = CANCELLED * self.norms.sum().item() ** 2
-        empty = partial(torch.empty, 2**self.low, dtype=torch.float64, device=matrix.device)
-        self.first_g = doubled(0.0, self.g[: self.low].tolist(), empty())
-        self.first_norms = doubled(0.0, self.norms[: self.low].tolist(), empty())
-        self.first_squares = empty()
-        self.first_squares[0] = 0.0
-        scratch = empty()
-        for j in range(self.low):       # |u_S + a_j|^2 = |u_S|^2 + |a_j|^2 + 2 <u_S, a_j>
-            half = doubled(self.gram[j, j].item(), (2 * self.gram[j, :j]).tolist(), scratch[: 1 << j])
-            torch.add(self.first_squares[: 1 << j], half, out=self.first_squares[1 << j : 2 << j])
-        self.squares, self.values = empty(), empty()
+        self.smallest = CANCELLED * self.norms.sum().item() ** 2
+        first = slice(self.low)
+        self.first_g, self.first_norms = (additive(x[first]).to(matrix.device) for x in (self.g, self.norms))
+        self.first_squares = squared_norms(self.gram[first, first]).to(matrix.device)
+        self.squares, self.values = torch.empty_like(self.first_squares), torch.empty_like(self.first_squares)
+        self.members = [coalitions(k).double() for k in (self.half, self.low - self.half)]
 
     def __call__(self, others: tuple[int, ...]) -> Tensor:
-        rows = self.gram[list(others)]
-        cross = rows.sum(0)
-        inside = cross[list(others)].sum().item()
-        squares = doubled(inside, (2 * cross[: self.low]).tolist(), self.squares).add_(self.first_squares)
-        torch.rsqrt(squares, out=self.values)
-        if squares.min() <= self.small:
-            norms = self.first_norms + self.norms[list(others)].sum().item()
-            self.values.masked_fill_(squares <= CANCELLED * norms**2, 0.0)
-        return self.values.mul_(self.first_g + self.g[list(others)].sum().item())
+        others = list(others)
+        cross = self.gram[others].sum(0)                # <a_k, u_B>, B the coalition of the others
+        g, norm, square = self.g[others].sum().item(), self.norms[others].sum().item(), cross[others].sum()
+        # |u_S + u_B|^2 = |u_S|^2 + 2 <u_S, u_B> + |u_B|^2, the middle term from one table for each half of S
+        right = (self.members[0] @ (2 * cross[: self.half])).to(self.values.device)
+        left = (self.members[1] @ (2 * cross[self.half : self.low]) + square).to(self.values.device)
+        shape = len(left), len(right)
+        torch.add(self.first_squares.view(shape), left[:, None], out=self.squares.view(shape))
+        self.squares.view(shape).add_(right)
+        torch.sqrt(self.squares, out=self.values)
+        torch.div(self.first_g + g, self.values, out=self.values)
+        if self.squares.amin() <= self.smallest:
+            self.values[self.squares <= CANCELLED * (self.first_norms + norm) ** 2] = 0.0
+        return self.values
 
 
-def _cancels(matrix: Tensor) -> bool:
+def squared_norms(gram: Tensor) -> Tensor:
+    """(2^N,) h(S)^2 = |u_S|^2 of every coalition, by doubling: |u_S + a_j|^2 = |u_S|^2 + 2 <u_S, a_j> + |a_j|^2."""
+    squares = gram.new_zeros(2 ** len(gram))
+    for j, row in enumerate(gram):
+        squares[1 << j : 2 << j] = squares[: 1 << j] + 2 * additive(row[:j]) + row[j]
+    return squares
+
+
+def cancels(matrix: Tensor) -> bool:
     """Whether u_N = 0 to within rounding."""
     return bool(matrix.sum() <= CANCELLED * matrix.diagonal().sqrt().sum() ** 2)
 
 
-def _checked(gram) -> Tensor:
+def checked(gram) -> Tensor:
+    """A Gram matrix as float64 tensor, divided by its largest entry.
+
+    Raises:
+        ValueError: it is not square, not finite (the message names the agents), or not symmetric.
+    """
     matrix = tensor(gram, "gram", 2)
     matrix = matrix.to(float64_device(matrix), torch.float64)
     if matrix.shape[0] != matrix.shape[1]:
@@ -162,27 +245,3 @@ def _weights(weights, updates: Tensor) -> Tensor:
     if len(r) != len(updates) or not r.isfinite().all():
         raise ValueError(f"weights must be {len(updates)} finite numbers, one an agent, not {r.tolist()}")
     return r
-
-
-def _largest(vectors: Tensor, name: str = "updates") -> Tensor:
-    """(N,) largest magnitude in each row."""
-    if vectors.shape[1] == 0:
-        raise ValueError(f"{name} must have at least one parameter")
-    top = torch.linalg.vector_norm(vectors, ord=torch.inf, dim=1)
-    bad = (~top.isfinite()).nonzero().flatten().tolist()
-    if bad:
-        raise ValueError(f"{name} must be finite; rows with NaN or infinity: {bad}")
-    return top.to(float64_device(vectors), torch.float64)
-
-
-def _scale(largest: Tensor) -> Tensor:
-    """What to divide by before squaring: `largest` where a square could over- or underflow, 1 elsewhere."""
-    return largest.where((largest > 0) & ((largest < 1e-100) | (largest > 1e100)), 1.0)
-
-
-def _slices(vectors: Tensor, scale: Tensor) -> Iterator[Tensor]:
-    """The columns in slices, float64, divided by `scale`."""
-    step = COLUMNS if vectors.device.type == "cpu" else 64 * COLUMNS
-    for columns in vectors.split(step, dim=1):
-        columns = columns.to(float64_device(vectors), torch.float64)
-        yield columns if (scale == 1).all() else columns / scale

@@ -3,21 +3,26 @@
 A game is a callable that takes a boolean coalition matrix (M, N), True where agent j belongs to coalition m, and
 returns the M values, or the table of all 2^N values: coalition S stands at the index whose bit j says whether agent
 j is in S. The value of the empty coalition need not be 0; efficiency then reads sum(phi) = v(all) - v(nobody).
+
+`games` holds games whose values are known, `sampling` estimates for games that are too large for this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 from math import comb
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from fairfl.arrays import like, tensor
 
 Game = Callable[[Tensor], Tensor]
 BLOCK = 16          # a block of 2^16 doubles stays in the cache, which makes it the fastest as well as a small one
+LIMIT = 30          # agents; two more take four times as long
 
 
 def coalitions(n: int) -> Tensor:
@@ -25,65 +30,109 @@ def coalitions(n: int) -> Tensor:
     return (torch.arange(2**n)[:, None] >> torch.arange(n)) % 2 == 1
 
 
-def exact(table):
-    """The Shapley value of every agent from the table of all 2^N values, in O(2^N) time for all agents at once.
+def values(game: Game, members: Tensor) -> Tensor:
+    """The game's values of the coalitions in the boolean matrix `members` (M, N), checked: (M,) float64 on the CPU.
+
+    Raises:
+        ValueError: the game did not return M finite values; the message names a coalition that has none.
+    """
+    found = torch.as_tensor(game(members)).detach().to("cpu", torch.float64)
+    if found.shape != members.shape[:1]:
+        raise ValueError(f"a game must return one value for each of {len(members)} coalitions, shape "
+                         f"({len(members)},), not {tuple(found.shape)}")
+    if not found.isfinite().all():
+        first = (~found.isfinite()).nonzero()[0].item()
+        raise ValueError(f"the value of coalition {members[first].nonzero().flatten().tolist()} (agents counted from "
+                         f"0) is {found[first].item()}")
+    return found
+
+
+def exact(game, agents: int | None = None, limit: int = LIMIT):
+    """The Shapley value of every agent, all agents at once, in O(2^N) time beside the game's own.
 
     Args:
-        table: (2^N,) values, numpy or torch; index = bitmask, agent j = bit j.
+        game: a callable on boolean coalition matrices, or the table of all 2^N values (numpy or torch; index =
+            bitmask, agent j = bit j).
+        agents: N; only for a callable, a table tells it by its length.
+        limit: the largest N that is accepted for a callable.
     Returns:
-        (N,) float64, the same kind of array on the same device.
+        (N,) float64; for a table the same kind of array on the same device.
+    Raises:
+        ValueError: a table whose length is no power of two, a game that returns something else than finite values,
+            N missing, or above the limit.
     """
-    values = tensor(table, "table", 1)
-    n = values.numel().bit_length() - 1
-    if n < 1 or values.numel() != 2**n:
-        raise ValueError(f"a table of 2^N values, N >= 1, is needed, not one of {values.numel()}")
+    if callable(game):
+        if agents is None or agents < 1:
+            raise ValueError(f"for a callable the number of agents must be given, at least 1, not {agents!r}")
+        check_limit(agents, limit)
+        low = min(agents, BLOCK)
+        members = torch.zeros(2**low, agents, dtype=torch.bool)
+        members[:, :low] = coalitions(low)
+
+        def block(others: tuple[int, ...]) -> Tensor:
+            joined = members.clone()
+            joined[:, others] = True
+            return values(game, joined)
+
+        return fold(agents, low, block)
+    table = tensor(game, "table", 1)
+    n = table.numel().bit_length() - 1
+    if n < 1 or table.numel() != 2**n:
+        raise ValueError(f"a table of 2^N values, N >= 1, is needed, not one of {table.numel()}")
     low = min(n, BLOCK)
 
-    def block(others: tuple[int, ...]) -> Tensor:
+    def slice_of(others: tuple[int, ...]) -> Tensor:
         start = sum(1 << j for j in others)
-        return values[start : start + 2**low].double()
+        return table[start : start + 2**low].double()
 
-    return like(fold(n, low, block, values.device), table)
+    return like(fold(n, low, slice_of, table.device), game)
 
 
-def fold(
-    n: int,
-    low: int,
-    block: Callable[[tuple[int, ...]], Tensor],
-    device: torch.device | str = "cpu",
-    progress: Callable[[Iterable], Iterable] = iter,
-) -> Tensor:
-    """Shapley values of a game that arrives in blocks, so that the table of 2^N values is never held.
+def check_limit(agents: int, limit: int) -> None:
+    """ValueError if 2^agents coalitions are more than the caller asked for."""
+    if agents > limit:
+        raise ValueError(
+            f"the exact value of {agents} agents needs 2^{agents} coalitions; the limit is {limit} agents. Pass "
+            f"limit={agents} to insist, or use a sampled value or an approximation"
+        )
 
-    The value of a coalition of s agents enters phi_i with weight +c_s - b_s if i is a member and -b_s if not. So
-    phi_i = sum_{S with i} c_|S| v(S) - sum_S b_|S| v(S), where c_s = 1 / ((N-1) binom(N-2, s-1)), c_N = 1/N and
-    b_s = 1 / (N binom(N-1, s)), b_N = 0. The second sum is common to all agents; the first is `marginals`.
+
+def fold(n: int, low: int, block: Callable[[tuple[int, ...]], Tensor], device: torch.device | str = "cpu") -> Tensor:
+    """Shapley values of a game that arrives in blocks, so that the table of 2^N values need never be held.
+
+    A coalition S of s agents enters phi_i with weight -b_s, b_s = s! (N-s-1)! / N!, if i is not in it, and with
+    weight (s-1)! (N-s)! / N! = c_s - b_s, c_s = 1 / ((N-1) binom(N-2, s-1)), if it is (c_N = 1/N, b_N = 0). So
+
+        phi_i = sum_{S with i} c_|S| v(S) - sum_S b_|S| v(S).
+
+    The second sum is the same for all agents, the first is what `marginals` computes for all agents at once.
 
     Args:
-        block: given some of the agents low..N-1, the 2^low values of these together with every coalition of the
-            agents 0..low-1. Must be float64; it is read before the next call and not kept.
-        progress: wraps the iterable of 2^(N-low) blocks, e.g. a progress bar.
+        n: N, the number of agents.
+        block: given some of the agents low..N-1, returns the values, (2^low,) float64, of these joined with every
+            coalition of the agents 0..low-1. They are read before the next call, and not kept.
+        device: where the blocks lie.
     Returns:
-        (N,) float64.
+        (N,) float64. A progress bar is shown for N > 24.
     """
-    with_i, everyone = _weights(n)
-    sizes = coalition_sizes(low).to(device)
-    first = torch.zeros(2**low, dtype=torch.float64, device=device)     # sum over the others of c_|S| v(S)
-    high = torch.zeros(n - low, dtype=torch.float64)
-    common = 0.0
-    blocks = progress([others for size in range(n - low + 1) for others in combinations(range(low, n), size)])
-    size, c, b = -1, None, None
-    for others in blocks:
-        if len(others) != size:
-            size = len(others)
-            c, b = (weights.to(device)[sizes + size] for weights in (with_i, everyone))
-        values = block(others)
-        weighted = c * values
-        first += weighted
-        for j in others:
-            high[j - low] += weighted.sum().item()
-        common += torch.dot(b, values).item()
-    return torch.cat([marginals(first), high.to(device)]) - common
+    c_of_size, b_of_size = (weights.to(device) for weights in _weights(n))
+    sizes = additive(torch.ones(low, dtype=torch.int64)).to(device)
+    zeros = partial(torch.zeros, dtype=torch.float64, device=device)
+    weighted, total, common, rest = zeros(2**low), zeros(2**low), zeros(()), [0.0] * (n - low)
+    with tqdm(total=2 ** (n - low), desc=f"exact Shapley value, N = {n}", unit="block", disable=n <= 24) as bar:
+        for size in range(n - low + 1):
+            c, b = c_of_size[sizes + size], b_of_size[sizes + size]
+            total.zero_()
+            for others in combinations(range(low, n), size):
+                found = block(others)
+                total += found
+                share = torch.dot(c, found).item() if others else 0.0
+                for j in others:
+                    rest[j - low] += share
+                bar.update()
+            weighted += c * total
+            common += torch.dot(b, total)
+    return torch.cat([marginals(weighted), torch.tensor(rest, dtype=torch.float64, device=device)]) - common
 
 
 def marginals(table: Tensor) -> Tensor:
@@ -97,17 +146,13 @@ def marginals(table: Tensor) -> Tensor:
     return torch.stack(sums[::-1]) if sums else table[:0]
 
 
-def doubled(start: float, steps: list[float], out: Tensor) -> Tensor:
-    """Fills `out` (2^k,) with start + sum of steps_j over the members j of each coalition, by doubling."""
-    out[0] = start
-    for j, step in enumerate(steps):
-        torch.add(out[: 1 << j], step, out=out[1 << j : 2 << j])
-    return out
-
-
-def coalition_sizes(n: int) -> Tensor:
-    """(2^n,) number of members of each coalition."""
-    return doubled(0, [1] * n, torch.empty(2**n, dtype=torch.int64))
+def additive(x: Tensor) -> Tensor:
+    """(2^k,) sum of x_j over the members j of each coalition, by doubling: those with agent j are those without it,
+    plus x_j. O(2^k)."""
+    sums = x.new_zeros(2 ** len(x))
+    for j, step in enumerate(x.tolist()):
+        torch.add(sums[: 1 << j], step, out=sums[1 << j : 2 << j])
+    return sums
 
 
 def _weights(n: int) -> tuple[Tensor, Tensor]:

@@ -42,7 +42,7 @@ def test_what_nobody_is_worth_is_not_shared_out():
 def test_one_agent_and_more_agents_than_a_block():
     assert shapley.exact(torch.tensor([1.0, 4.0])).tolist() == [3]
     weights = torch.randn(18, generator=generator(0, "additive"), dtype=torch.float64)
-    additive = shapley.doubled(2.0, weights.tolist(), torch.empty(2**18, dtype=torch.float64))
+    additive = 2.0 + shapley.additive(weights)
     torch.testing.assert_close(shapley.exact(additive), weights)
     assert shapley.exact(additive.numpy()) == pytest.approx(weights.numpy())
 

@@ -1,0 +1,113 @@
+"""Permutation sampling on games whose values are known."""
+
+import pytest
+import torch
+
+from fairfl import games, sampling, shapley
+from fairfl.randomness import generator
+
+F64 = torch.float64
+
+
+def random_game(n, seed):
+    """A table of random values, some of them heavy, as a callable."""
+    table = torch.randn(2**n, generator=generator(seed, "game"), dtype=F64)
+    if seed % 3 == 0:
+        table = table.exp() ** 2
+    if seed % 3 == 1:
+        table = (table > 1).double()
+    table = table / table.std().clamp(min=0.1)
+    bits = 2 ** torch.arange(n)
+    return (lambda members: table[(members * bits).sum(1)]), shapley.exact(table)
+
+
+def test_the_asked_error_is_met_in_at_least_95_percent_of_200_games():
+    met = 0
+    for seed in range(200):
+        n = 3 + seed % 4
+        game, phi = random_game(n, seed)
+        target = (0.1, 0.2)[seed % 2]
+        found = sampling.sampled(game, n, seed, error=target)
+        assert found.error.max() <= target
+        met += (found.values - phi).abs().max().item() <= target
+    assert met >= 190
+
+
+def test_every_permutation_adds_up_and_what_nobody_is_worth_stays():
+    known = games.additive([1, 2, 3], nobody=7)
+    for paired in (True, False):
+        found = sampling.sampled(known.game, 3, 0, permutations=10, paired=paired)
+        torch.testing.assert_close(found.values, known.values)
+        assert found.error.max() < 1e-12
+    game, phi = random_game(5, 2)
+    found = sampling.sampled(game, 5, 0, permutations=10)
+    assert found.values.sum().item() == pytest.approx(phi.sum().item())
+
+
+def test_the_standard_error_is_the_spread_of_the_estimates():
+    game, phi = random_game(5, 2)
+    for paired in (True, False):
+        runs = [sampling.sampled(game, 5, seed, permutations=200, paired=paired) for seed in range(200)]
+        spread = torch.stack([run.values for run in runs]).std(0)
+        claimed = torch.stack([run.standard_error for run in runs]).mean(0)
+        torch.testing.assert_close(claimed, spread, rtol=0.2, atol=0)
+        assert (torch.stack([run.values for run in runs]).mean(0) - phi).abs().max() < 4 * spread.max() / 200**0.5
+
+
+def test_a_close_control_game_and_pairs_make_the_error_smaller():
+    known = games.size_scaled([1, 2, 3, 4, 5.0], [1, 0.7, 0.6, 0.5, 0.45])
+    noise, phi = random_game(5, 2)
+
+    def game(members):
+        return known.game(members) + 0.01 * noise(members)
+
+    plain, paired, control = (sampling.sampled(game, 5, 0, permutations=400, **options).standard_error.max()
+                              for options in ({"paired": False}, {}, {"control": known}))
+    assert control < 0.1 * paired and paired < plain
+    truth = known.values + 0.01 * phi
+    assert (sampling.sampled(game, 5, 0, permutations=400, control=known).values - truth).abs().max() < 0.005
+
+
+def test_the_same_seed_gives_the_same_and_agents_may_be_reordered():
+    game, _ = random_game(4, 5)
+    order = [2, 0, 3, 1]
+
+    def reordered(members):
+        back = torch.empty_like(members)
+        back[:, order] = members
+        return game(back)
+
+    first = sampling.sampled(game, 4, 3, permutations=100, names="abcd")
+    again = sampling.sampled(reordered, 4, 3, permutations=100, names=["abcd"[i] for i in order])
+    torch.testing.assert_close(again.values, first.values[order])
+    assert not torch.equal(sampling.sampled(game, 4, 4, permutations=100).values, first.values)
+
+
+def test_a_long_run_goes_on_where_a_short_one_ends(monkeypatch):
+    game, _ = random_game(4, 5)
+    whole = sampling.sampled(game, 4, 0, permutations=100)
+    monkeypatch.setattr(sampling, "COALITIONS", 40)  # ten permutations at a time
+    torch.testing.assert_close(sampling.sampled(game, 4, 0, permutations=100), whole)
+
+
+def test_hoeffding_by_hand():
+    assert sampling.hoeffding(0.1, 0.1, span=2) == 600  # ln(20) * 4 / 0.02 = 599.1
+    assert sampling.hoeffding(0.1, 0.1, span=2, agents=10) == 1060
+    assert sampling.hoeffding(0.1, 0.1, span=1) == 150
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda g: sampling.sampled(g, 3, 0), "say how many permutations"),
+    (lambda g: sampling.sampled(g, 3, 0, permutations=5), "even number"),
+    (lambda g: sampling.sampled(g, 3, 0, permutations=2), "at least 4"),
+    (lambda g: sampling.sampled(g, 3, 0, error=-1), "error must be positive"),
+    (lambda g: sampling.sampled(g, 3, 0, permutations=4, names="aab"), "different names"),
+    (lambda g: sampling.sampled(g, 3, 0, permutations=4, confidence=1), "confidence"),
+    (lambda g: sampling.sampled(lambda m: m, 3, 0, permutations=4), "one value for each of 2 coalitions"),
+    (lambda g: sampling.sampled(lambda m: m.sum(1) / 0, 3, 0, permutations=4), r"value of coalition \[\]"),
+    (lambda g: sampling.sampled(g, 3, 0, permutations=4, control=games.additive([1])), "control game has 1 agents"),
+    (lambda g: sampling.hoeffding(0.1, 0.1, 0), "span > 0"),
+])
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(lambda members: members.sum(1).double())
