@@ -3,6 +3,7 @@
 * The repository's address comes from git: a fork's Colab, edit and issue buttons lead to the fork.
 * MathJax and the widgets' HTML manager are served from the pages' own folder when npm has fetched them: the built
   book can be read without a network.
+* Cells tagged `explorable-...` get the scripts that put an interactive drawing in the place of their picture.
 * Faults that show in the browser's console, from the theme and between the libraries, are put right.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from docutils import nodes
 from repository import repository
 from sphinx.util import logging
 
@@ -23,6 +25,8 @@ COPIES = {  # folder of the pages, below _static/offline -> what goes into it
     "mathjax/output/chtml/fonts/woff-v2": sorted((MATHJAX / "es5/output/chtml/fonts/woff-v2").glob("*.woff")),
     "html-manager": [WIDGETS / "embed.js", WIDGETS / "embed.js.LICENSE.txt", *sorted(WIDGETS.glob("*.woff2"))],
 }
+
+EXPLORABLES = Path(__file__).resolve().parent / "explorables"
 
 # What lets the widgets work beside the theme's icons and MathJax 3. Font Awesome would replace the icons inside widgets
 # too, which stops a stepper's Play button and its links; and the widgets hand their labels to MathJax 2 where they find
@@ -76,6 +80,22 @@ def copy_javascript(app, error) -> None:
             shutil.copy(file, target)
 
 
+def add_explorables(app, pagename, templatename, context, doctree) -> None:
+    """Loads, on the pages that need them, the scripts of the explorables: classic ones, since a page opened from the
+    disk may not load modules."""
+    tags = {name for node in doctree.findall(nodes.container) for name in node["classes"]} if doctree else set()
+    needed = [name for name in ("vectors", "slope") if f"tag_explorable-{name}" in tags]
+    if needed:
+        app.add_css_file("explorables/explorables.css")
+        for name in ("cgsv", "page", *needed):
+            app.add_js_file(f"explorables/{name}.js", defer="defer")
+
+
+def copy_explorables(app, error) -> None:
+    if error is None and app.builder.format == "html":
+        shutil.copytree(EXPLORABLES, Path(app.outdir) / "_static" / "explorables", dirs_exist_ok=True)
+
+
 def set_theme(app, config) -> None:
     config.html_theme_options.setdefault("navbar_persistent", [])  # else a second search box
     config.html_context.setdefault("default_mode", "auto")  # else "Got invalid theme mode" in the browser's console
@@ -95,6 +115,8 @@ def setup(app):
     for change in (set_repository, set_javascript, set_theme):
         app.connect("config-inited", change, priority=100)  # before the theme reads its options
     app.add_js_file(None, body=WIDGETS_FIT_IN, priority=1)
+    app.connect("html-page-context", add_explorables, priority=400)  # before `drop_thebe` makes a list of its own
     app.connect("html-page-context", drop_thebe)
     app.connect("build-finished", copy_javascript)
+    app.connect("build-finished", copy_explorables)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
