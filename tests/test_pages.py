@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 import json
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from conftest import HTML, OFFLINE
 from ipywidgets.embed import embed_data
 from matplotlib.figure import Figure
 
 from fairfl import figures
 
-HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
-OFFLINE = HTML / "_static" / "offline"
 PAGES = sorted(path for path in HTML.rglob("*.html") if "_static" not in path.parts)
-CHROME, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
 LOCAL = ("file:", "data:", "blob:", "about:")
 ALT_AT_LEAST = 20  # characters
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 
 if not PAGES:
     pytest.skip("needs the built book: make book", allow_module_level=True)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if not (CHROME and DRIVER):
-        pytest.skip("needs Chromium and chromedriver")
-    if not OFFLINE.is_dir():
-        pytest.skip("needs a book built with npm: these pages load MathJax from a CDN")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROME
-    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,900",
-                 "--disable-background-networking", "--disable-component-update"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 def wait(browser, script: str):

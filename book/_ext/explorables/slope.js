@@ -3,7 +3,7 @@
   "use strict";
   const { COLOURS, html, svg, label, number, enhance, range, slope } = window.fairflExplorables;
   const FEWEST = 3, MOST = 100, SHOWN = 10, SPREAD = 0.1;
-  const WIDTH = 360, HEIGHT = 290, TOP = 16, BOTTOM = 246, LEFT = 42, RIGHT = 346;
+  const WIDTH = 360, HEIGHT = 294, TOP = 30, BOTTOM = 250, LEFT = 42, RIGHT = 346;
   const LOW = 0.8, HIGH = 1.7; // c_N(rho) is between .866 and 1.579 for these N and rho
 
   /** At most ten agents, evenly spread over 10 % around the mean share 1/N. */
@@ -36,7 +36,8 @@
       svg("line", { class: "grid", x1: x(tick), x2: x(tick), y1: TOP, y2: BOTTOM }, root);
       svg("text", { x: x(tick), y: BOTTOM + 18, "text-anchor": "middle" }, root, tick);
     }
-    label("agents N", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 38, "text-anchor": "middle" }, root);
+    svg("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 38, "text-anchor": "middle" }, root, "agents N");
+    label("c_N(ρ)", { x: LEFT, y: TOP - 10, "text-anchor": "middle" }, root);
     const points = range(FEWEST, MOST).map((n) => `${x(n)},${y(slope(n, rho))}`);
     svg("polyline", { points: points.join(" "), class: "curve", stroke: COLOURS[0] }, root);
     svg("circle", { cx: x(N), cy: y(result.slope), r: 7, fill: COLOURS[1], stroke: "white", "stroke-width": 2 }, root);
@@ -48,7 +49,7 @@
     const y = linear(0.83, 1.17, BOTTOM, TOP), from = LEFT + 62, to = RIGHT - 40;
     for (const tick of [0.9, 1, 1.1]) {
       svg("line", { class: tick === 1 ? "one" : "grid", x1: from, x2: to, y1: y(tick), y2: y(tick) }, root);
-      svg("text", { x: from - 14, y: y(tick) + 5, "text-anchor": "end" }, root, `${tick === 1 ? "" : tick}${tick === 1 ? "1" : ""}/N`);
+      svg("text", { x: from - 14, y: y(tick) + 5, "text-anchor": "end" }, root, `${tick}/N`);
     }
     result.shares.forEach((share, i) => {
       const ends = [y(share * N), y(result.phi[i] * N)];
@@ -75,7 +76,8 @@
     const panels = html("div", { class: "panels" }, root), words = html("p", { class: "words", "aria-live": "polite" }, root);
 
     function slider(name, text, attributes) {
-      const row = html("label", {}, controls), line = html("span", {}, row, `${text} = `), shown = html("output", {}, line);
+      // No <output>: the label would belong to it instead of to the slider.
+      const row = html("label", {}, controls), line = html("span", {}, row, `${text} = `), shown = html("b", {}, line);
       const input = html("input", { type: "range", ...attributes }, row);
       input.addEventListener("input", () => become({ ...state, [name]: Number(input.value) }));
       return (value, digits) => {

@@ -29,7 +29,7 @@
   }
 
   function inWords(vectors, result) {
-    if (result.cancelled) return "The updates cancel: uN = 0. No direction is left to compare with, so every value is 0.";
+    if (result.cancelled) return "The updates cancel, u<sub>N</sub> = 0: there is no direction to compare with, and every value is 0.";
     const idle = vectors.flatMap(([x, y], i) => (x || y ? [] : [`Agent ${i + 1} has no update, so its value is 0. `]));
     const pairs = (vectors.length * (vectors.length - 1)) / 2, settled = result.certified.length;
     const right = settled === 0 ? "" : result.right === settled ? ", and ψ ranks all of these right"
@@ -40,7 +40,8 @@
 
   function arrow(parent, width, colour) {
     const group = svg("g", { stroke: colour, fill: colour, "stroke-width": width }, parent);
-    const line = svg("line", { x1: 0, y1: 0 }, group), head = svg("path", { d: `M0 0L${-3.2 * width} ${1.6 * width}V${-1.6 * width}Z`, stroke: "none" }, group);
+    const line = svg("line", { x1: 0, y1: 0 }, group);
+    const head = svg("path", { d: `M0 0L${-3.2 * width} ${1.6 * width}V${-1.6 * width}Z`, stroke: "none" }, group);
     return ([x, y], short) => { // `short` leaves room for a handle at the tip
       const length = Math.hypot(x, y) * UNIT, rest = Math.max(length - short, 0) / (length || 1);
       const tip = [x * UNIT * rest, -y * UNIT * rest], back = Math.max(length - short - 2 * width, 0) / (length || 1);
@@ -157,10 +158,10 @@
     function draw() {
       result = evaluate(vectors);
       const scale = drawPlane(vectors, result.sum);
-      length.innerHTML = `<b>u<sub>N</sub></b>, the sum, has length ${number(Math.hypot(...result.sum), 2)}`
-        + (scale < 1 ? `; drawn at ${Math.round(100 * scale)} %.` : ".");
+      length.innerHTML = `<b>u<sub>N</sub></b>, the sum: length ${number(Math.hypot(...result.sum), 2)}`
+        + (scale < 1 ? `, drawn at ${Math.round(100 * scale)} %` : "");
       chart(right, result);
-      words.innerHTML = inWords(vectors, result).replace("uN", "u<sub>N</sub>");
+      words.innerHTML = inWords(vectors, result);
     }
 
     function move(i, change) {
