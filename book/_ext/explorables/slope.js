@@ -53,7 +53,7 @@
     }
     result.shares.forEach((share, i) => {
       const ends = [y(share * N), y(result.phi[i] * N)];
-      svg("line", { x1: from, y1: ends[0], x2: to, y2: ends[1], class: "joined", stroke: COLOURS[0] }, root);
+      svg("line", { x1: from + 5, y1: ends[0], x2: to, y2: ends[1], class: "joined", stroke: COLOURS[0] }, root);
       svg("circle", { cx: from, cy: ends[0], r: 4.5, class: "psi", stroke: COLOURS[0] }, root);
       svg("circle", { cx: to, cy: ends[1], r: 4.5, fill: COLOURS[0] }, root);
     });

@@ -87,7 +87,7 @@
   }
 
   function drag(root, handle, i, move) {
-    let offset = null; // from the pointer to the tip, so that the tip does not jump when it is taken
+    let offset; // from the pointer to the tip, so that the tip does not jump when it is taken
     const at = (event) => {
       const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(root.getScreenCTM().inverse());
       return [point.x / UNIT, -point.y / UNIT];
@@ -99,9 +99,9 @@
       offset = move(i, (vector) => vector).map((part, k) => part - pointer[k]);
     });
     handle.addEventListener("pointermove", (event) => {
-      if (offset && handle.hasPointerCapture(event.pointerId)) move(i, () => at(event).map((part, k) => part + offset[k]));
+      // The capture ends by itself when the button or the finger is lifted.
+      if (handle.hasPointerCapture(event.pointerId)) move(i, () => at(event).map((part, k) => part + offset[k]));
     });
-    for (const end of ["pointerup", "pointercancel"]) handle.addEventListener(end, () => { offset = null; });
     handle.addEventListener("keydown", (event) => {
       const step = KEYS[event.key], size = event.shiftKey ? 0.25 : 0.05;
       if (!step) return;
@@ -119,9 +119,9 @@
     const x = (value) => LEFT + ((Math.min(Math.max(value, low), high) - low) / (high - low)) * (right - LEFT);
     const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${bottom + 24}`, role: "img" });
     svg("title", {}, root, "ψ, φ and the certified interval of each agent; the table has the numbers.");
-    svg("circle", { cx: LEFT + 6, cy: 12, r: 5, class: "psi", stroke: "black" }, root);
+    svg("circle", { cx: LEFT + 6, cy: 12, r: 6, class: "psi", stroke: "black" }, root);
     svg("text", { x: LEFT + 16, y: 17 }, root, "ψ");
-    svg("circle", { cx: LEFT + 56, cy: 12, r: 5, fill: "black" }, root);
+    svg("circle", { cx: LEFT + 56, cy: 12, r: 4, fill: "black" }, root);
     svg("text", { x: LEFT + 66, y: 17 }, root, "φ");
     svg("path", { d: `M${LEFT + 100} 12h32m0 -5v10m-32 0v-10`, stroke: "black", class: "interval" }, root);
     svg("text", { x: LEFT + 140, y: 17 }, root, "certified to hold φ");
@@ -134,8 +134,8 @@
       const ends = [from, to].filter((end) => end >= low && end <= high).map((end) => `M${x(end)} ${y - 6}v12`);
       svg("text", { x: 14, y: y + 5, class: "strong", "text-anchor": "middle" }, root, i + 1);
       svg("path", { d: `M${x(from)} ${y}H${x(to)}${ends.join("")}`, stroke: COLOURS[i], class: "interval" }, root);
-      svg("circle", { cx: x(phi[i]), cy: y, r: 5, fill: COLOURS[i] }, root);
-      svg("circle", { cx: x(psi[i]), cy: y, r: 5, class: "psi", stroke: COLOURS[i] }, root);
+      svg("circle", { cx: x(phi[i]), cy: y, r: 4, fill: COLOURS[i] }, root);
+      svg("circle", { cx: x(psi[i]), cy: y, r: 6, class: "psi", stroke: COLOURS[i] }, root);
     }
     const table = html("table");
     const head = html("tr", {}, html("thead", {}, table)), body = html("tbody", {}, table);
