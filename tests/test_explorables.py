@@ -15,7 +15,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from test_pages import HEAD, PHONE, load, network_and_console, phone
 
-from fairfl import cgsv, figures
+from fairfl import approximation, cgsv, figures
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "book" / "_ext" / "explorables"
@@ -161,7 +161,6 @@ def test_values_are_those_of_the_definitions(page, case):
 
 
 def test_values_are_those_of_the_library(page):
-    approximation = pytest.importorskip("fairfl.approximation", reason="needs fairfl.approximation")
 
     def library(vectors):
         gram = cgsv.gram(np.array(vectors, dtype=float))
