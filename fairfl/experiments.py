@@ -12,7 +12,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +34,8 @@ class Settings:
 
     `partition_options` and `mechanism_options` are passed on to `partition.partition` and `mechanisms.build`; a
     non-empty `label_noise` gives the fraction of wrong labels of each agent, see `partition.label_noise`. Losses are
-    taken every `evaluate_every` rounds, test accuracies half as often.
+    taken every `evaluate_every` rounds, test accuracies half as often; the cosines between the updates every
+    `cosines_every` rounds (0: never).
     """
 
     dataset: str
@@ -50,6 +51,7 @@ class Settings:
     partition_options: dict = field(default_factory=dict)
     label_noise: tuple[float, ...] = ()
     evaluate_every: int = 1
+    cosines_every: int = 0
     seed: int = 0
 
     @classmethod
@@ -89,6 +91,31 @@ def label_noise(dataset: str = "mnist", seed: int = 0) -> Settings:
     raise ValueError(f"unknown data set {dataset!r} for this experiment; known are 'mnist' and 'digits'")
 
 
+def updates(dataset: str = "mnist", seed: int = 0) -> dict[str, Settings]:
+    """Real updates to value: ten agents whose data differ in four ways, the cosines of their updates recorded.
+
+    "uni": alike; "pow": unequal sizes; "cla": one to ten classes; "noise": up to 80 % of the labels wrong.
+
+    Raises:
+        ValueError: another data set than "mnist" or "digits".
+    """
+    if dataset not in ("mnist", "digits"):
+        raise ValueError(f"unknown data set {dataset!r} for this experiment; known are 'mnist' and 'digits'")
+    size, rounds = (600, 20) if dataset == "mnist" else (120, 10)
+    local = LocalTraining(lr=Schedule(0.05, 0.977), batch_size=32 if dataset == "mnist" else 16)
+    common = {"agents": 10, "size": size, "model": f"{dataset}_cnn", "rounds": rounds, "local": local, "seed": seed,
+              "gamma": Schedule(0.5, 0.97), "mechanism_options": {"beta": 1.0}, "evaluate_every": rounds,
+              "cosines_every": 5}
+    noise = (0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+    replace = {"replace": True} if dataset == "digits" else {}
+    return {
+        "updates-uni": Settings(dataset, "uni", **common),
+        "updates-pow": Settings(dataset, "pow", **common),
+        "updates-cla": Settings(dataset, "cla", partition_options=replace, **common),
+        "updates-noise": Settings(dataset, "uni", label_noise=noise, **common),
+    }
+
+
 def federation(settings: Settings, data: Data | None = None, device: str = "cpu") -> Federation:
     """The federation that the settings describe; `data` saves loading the data set again."""
     data = data or datasets.load(settings.dataset)
@@ -114,7 +141,8 @@ def standard_probes(settings: Settings) -> Sequence[probes.Probe]:
     cheap = (probes.log, probes.download, probes.server_distance)
     k = settings.evaluate_every
     losses = (probes.every(k, probe) for probe in (probes.union_loss, probes.own_loss))
-    return (*cheap, *losses, probes.every(2 * k, probes.test_accuracy))
+    cosines = (probes.every(settings.cosines_every, probes.cosines),) if settings.cosines_every else ()
+    return (*cheap, *losses, probes.every(2 * k, probes.test_accuracy), *cosines)
 
 
 class Record(NamedTuple):
@@ -197,5 +225,9 @@ def replay(record: Record, rounds: int, data: Data | None = None) -> tuple[Histo
     return record.history.until(rounds), again
 
 
-EXPERIMENTS = {"fig2": label_noise}  # figure or table of the paper -> settings(dataset, seed)
+# What `python -m fairfl reproduce` takes -> (dataset, seed) -> settings by the names of their records
+EXPERIMENTS: dict[str, Callable[[str, int], dict[str, Settings]]] = {
+    "fig2": lambda dataset, seed: {"fig2": label_noise(dataset, seed)},
+    "updates": updates,
+}
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from fairfl import cgsv, rewards
+
 if TYPE_CHECKING:
     from fairfl.federation import Federation, Snapshot
 
@@ -50,6 +52,12 @@ def server_distance(federation: Federation, snapshot: Snapshot) -> Mapping[str, 
         "last_layer_distance": torch.stack([gap[last].norm() for gap in gaps]),
         "server_travel": (snapshot.server.double() - federation.initial.double()).norm(),
     }
+
+
+def cosines(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """Cosines between the agents' updates, (N, N), 0 for an update of zero. With the logged weights r they are all
+    that values depend on: the Gram matrix of the r_i u_i is r_i r_j cos_ij (`cgsv`)."""
+    return {"cosines": cgsv.gram(rewards.normalise(snapshot.updates, 1.0)).cpu()}
 
 
 def union_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:

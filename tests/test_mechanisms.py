@@ -1,11 +1,12 @@
 """One step of each mechanism on vectors of six entries, worked out by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from fairfl import mechanisms, presets
+from fairfl import cgsv, mechanisms, presets
 from fairfl.mechanisms import CGSV, FedAvg, Standalone
 from fairfl.mechanisms.base import Round, Setting
 from fairfl.training import LocalTraining
@@ -142,3 +143,51 @@ def test_mechanisms_by_name():
     assert mechanisms.build("cgsv", beta=2.0) == CGSV(beta=2.0)
     with pytest.raises(TypeError, match="gamma"):
         mechanisms.build("cgsv", gamma=1)
+
+
+@pytest.mark.parametrize("valuation", ["exact", "first_order", "sampled"])
+def test_other_valuations_take_the_place_of_the_cosine(valuation):
+    state = {"weights": torch.tensor([0.5, 0.2, 0.3], dtype=F64), "average": torch.tensor([0.5, 0.2, 0.3], dtype=F64)}
+    _, (_, _, log) = step(CGSV(valuation=valuation, alpha=0.5, permutations=4000), state=state)
+    u = torch.tensor([[1, 0, 0], [0, -1, 0], [0.6, 0, 0.8]], dtype=F64)
+    phi = cgsv.exact(cgsv.gram(u, state["weights"]))  # the weights of the last round stand inside u_S
+    near = {"exact": 1e-12, "first_order": 0.06, "sampled": 0.01}[valuation]
+    torch.testing.assert_close(log["phi"], phi, rtol=0, atol=near)
+    average = 0.5 * state["average"] + 0.5 * log["phi"]
+    torch.testing.assert_close(log["r"], average / average.sum())
+    assert (log["phi"] - log["psi"]).abs().max() > 0.1
+
+
+def test_sampled_values_differ_between_rounds_and_not_between_orders():
+    mechanism = CGSV(valuation="sampled", permutations=4)
+    server = torch.zeros(6, dtype=F64)
+
+    def phi(t, order):
+        setting = replace(SETTING, keys=tuple(SETTING.keys[i] for i in order), sizes=SETTING.sizes[order])
+        seen = Round(t=t, lr=0.1, gamma=1.0, updates=UPDATES[order], models=server.repeat(3, 1), server=server,
+                     losses=lambda: None, accuracy=lambda models: None)
+        return mechanism.apply(mechanism.init(setting), seen, setting)[1].log["phi"]
+
+    torch.testing.assert_close(phi(1, [2, 0, 1]), phi(1, [0, 1, 2])[[2, 0, 1]])
+    assert not torch.equal(phi(1, [0, 1, 2]), phi(2, [0, 1, 2]))
+
+
+def test_updates_that_cancel_have_no_value_whatever_the_valuation():
+    cancel = torch.tensor([[1.0, 0], [-1, 0], [0, 0]], dtype=F64).repeat(1, 3)
+    for valuation in ("exact", "first_order", "sampled"):
+        state = {"weights": torch.full((3,), 1 / 3, dtype=F64), "average": torch.zeros(3, dtype=F64)}
+        new, (_, _, log) = step(CGSV(valuation=valuation), cancel, state=state)
+        assert not log["phi"].any() and torch.equal(new["weights"], state["weights"])
+
+
+def test_too_many_agents_for_the_exact_value_are_refused_before_the_first_round():
+    crowd = replace(SETTING, keys=tuple(map(str, range(31))), sizes=torch.ones(31))
+    with pytest.raises(ValueError, match="31 agents"):
+        CGSV(valuation="exact").init(crowd)
+
+
+@pytest.mark.parametrize("options, message", [({"valuation": "guess"}, "known are cosine, first_order, sampled, exact"),
+                                              ({"permutations": 5}, "even number")])
+def test_unknown_valuations_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        CGSV(**options)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fairfl import datasets, models, partition, probes
+from fairfl import cgsv, datasets, models, partition, probes
 from fairfl.federation import Federation
 from fairfl.mechanisms import CGSV
 from fairfl.randomness import generator
@@ -68,3 +68,12 @@ def test_losses_and_accuracies(run):
 def test_the_log_is_the_mechanisms(run):
     fed, snapshot = run
     assert set(probes.log(fed, snapshot)) == {"weights", "psi", "r", "q"}
+
+
+def test_cosines_and_weights_give_all_values(run):
+    fed, snapshot = run
+    seen = probes.cosines(fed, snapshot)["cosines"]
+    u = snapshot.updates
+    torch.testing.assert_close(seen, torch.nn.functional.cosine_similarity(u[:, None], u[None], dim=2))
+    r = snapshot.step.log["weights"]
+    torch.testing.assert_close(cgsv.psi(r[:, None] * r * seen), snapshot.step.log["psi"])

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
-from fairfl import cgsv, rewards
+from fairfl import approximation, cgsv, rewards
 from fairfl.downloads import sparsify
 from fairfl.mechanisms.base import SCALINGS, Round, Setting, State, Step, check_scaling, first_weights
+from fairfl.randomness import derived_seed
+from fairfl.shapley import check_limit
+
+VALUATIONS = ("cosine", "first_order", "sampled", "exact")
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class CGSV:
     In round t the server normalises and sums the updates with the coefficients r_{t-1} (eq. (1)), values each of
     them as psi_i = cos(u_i, u_N) (eq. (3)), takes the values into the moving average r_t (eq. (4)) and lets agent i
     download the q_i largest entries of the sum (eq. (5)). Derived in "Paying with gradients", run in "The whole
-    mechanism".
+    mechanism". The value may also be the Shapley value phi_i itself, with the weights r_{t-1} inside u_S (eq. (2)).
 
     Args:
         beta: degree of altruism, > 0; ``math.inf`` rewards all alike.
@@ -31,12 +36,14 @@ class CGSV:
         epsilon: added to an update's norm when dividing by it ("normalised" only).
         mask: "vector" masks the whole update, "layers" each parameter tensor by itself.
         rounding, keep_ties: see `downloads.sparsify`.
+        valuation: "cosine" (the paper), "first_order" (`approximation.first_order`), "sampled" or "exact" (`cgsv`).
+        permutations, sampling_seed: of "sampled". Permutations go by the agents' names, new ones in each round.
 
-    Logs psi, r, q (all (N,)) and weights, the r_{t-1} that were used. Where the updates cancel there is nothing to
-    value: psi = 0, nobody downloads anything, r stays.
+    Logs psi, r, q (all (N,)), weights, the r_{t-1} that were used, and phi unless the valuation is "cosine". Where
+    the updates cancel there is nothing to value: psi = 0, nobody downloads anything, r stays.
 
     Raises:
-        ValueError: a hyperparameter outside its range.
+        ValueError: a hyperparameter outside its range; before round 1, more agents than "exact" can value.
     """
 
     beta: float = 1.0
@@ -48,6 +55,9 @@ class CGSV:
     mask: str = "vector"
     rounding: str = "floor"
     keep_ties: bool = False
+    valuation: str = "cosine"
+    permutations: int = 600
+    sampling_seed: int = 0
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
@@ -61,9 +71,15 @@ class CGSV:
             raise ValueError(f"epsilon={self.epsilon!r} needs scaling='normalised' and must not be negative")
         if self.mask not in ("vector", "layers"):
             raise ValueError(f"unknown mask {self.mask!r}; known are 'vector' and 'layers'")
+        if self.valuation not in VALUATIONS:
+            raise ValueError(f"unknown valuation {self.valuation!r}; known are {', '.join(VALUATIONS)}")
+        if self.permutations < 4 or self.permutations % 2:
+            raise ValueError(f"permutations must be an even number, at least 4, not {self.permutations!r}")
         check_scaling(self.scaling)
 
     def init(self, setting: Setting) -> State:
+        if self.valuation == "exact":
+            check_limit(len(setting.keys), cgsv.LIMIT)
         # Two different things are called r_0: the weights of the first sum, and where the moving average starts.
         return {"weights": first_weights(self.first_weights, setting),
                 "average": torch.zeros(len(setting.keys), dtype=torch.float64)}
@@ -75,12 +91,25 @@ class CGSV:
             u = SCALINGS[self.scaling](round.updates, round.gamma)
         total = rewards.aggregate(u, state["weights"])  # eq. (1)
         psi = cgsv.cosine(u, total).cpu()  # eq. (3)
+        value = psi if self.valuation == "cosine" else self._phi(u, state["weights"], round, setting)
         if total.any():
-            r = rewards.importance(state["average"], psi, self.alpha, self.floor)  # eq. (4)
+            r = rewards.importance(state["average"], value, self.alpha, self.floor)  # eq. (4)
             new = {"weights": r, "average": r}
         else:
             r, new = state["weights"], state
         blocks = setting.blocks if self.mask == "layers" else None
         reward = sparsify(total, rewards.quality(r, self.beta), blocks, self.rounding, self.keep_ties)  # eq. (5)
         log = {"weights": state["weights"], "psi": psi, "r": r, "q": reward.kept}
+        if self.valuation != "cosine":
+            log["phi"] = value
         return new, Step(total, reward, log)
+
+    def _phi(self, u: Tensor, weights: Tensor, round: Round, setting: Setting) -> Tensor:
+        """Eq. (2), exactly or nearly, (N,)."""
+        gram = cgsv.gram(u, weights).cpu()
+        if self.valuation == "exact":
+            return cgsv.exact(gram)
+        if self.valuation == "first_order":
+            return approximation.first_order(gram)
+        seed = derived_seed(self.sampling_seed, "valuation", round.t)
+        return cgsv.sampled(gram, seed, self.permutations, names=setting.keys).values
