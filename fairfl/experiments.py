@@ -7,10 +7,8 @@ the seconds it took. What it says can be repeated from what it says. The chapter
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,6 +21,7 @@ import fairfl
 from fairfl import datasets, mechanisms, models, partition, probes
 from fairfl.datasets import Data
 from fairfl.federation import Federation
+from fairfl.files import write_whole
 from fairfl.history import History
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining
@@ -182,19 +181,8 @@ def path(folder: str | Path, name: str, settings: Settings) -> Path:
 
 def save(record: Record, path: str | Path) -> None:
     """Write a record; the file appears whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     plain = {"settings": asdict(record.settings), **record.about, "history": record.history.to_dict()}
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            json.dump(plain, file, allow_nan=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    write_whole(path, json.dumps(plain, allow_nan=False) + "\n")
 
 
 def load(path: str | Path) -> Record:

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from fairfl import datasets, experiments
+from fairfl import datasets, experiments, files
 from fairfl.experiments import Settings
 
 
@@ -65,11 +65,10 @@ def test_a_failure_while_writing_keeps_the_old_record(record, tmp_path, monkeypa
     experiments.save(record, file)
     before = file.read_bytes()
 
-    def full(plain, stream, **options):
-        stream.write("{")
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(experiments.json, "dump", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         experiments.save(record, file)
     assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
@@ -86,3 +85,13 @@ def test_damaged_records_are_named(tmp_path, text):
 def test_a_missing_record_says_how_to_make_it(tmp_path):
     with pytest.raises(FileNotFoundError, match="python -m fairfl reproduce"):
         experiments.load(tmp_path / "none.json")
+
+
+def test_ten_agents_on_digits_record_the_cosines_of_their_updates():
+    data = datasets.load("digits")
+    for name, settings in experiments.updates("digits").items():
+        history = experiments.run(replace(settings, rounds=1), data).history
+        cosines = history["cosines"][0]
+        assert cosines.shape == (10, 10) and torch.allclose(cosines.diagonal(), torch.ones(10).double()), name
+    with pytest.raises(ValueError, match="known are 'mnist' and 'digits'"):
+        experiments.updates("cifar")

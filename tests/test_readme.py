@@ -12,10 +12,11 @@ from fairfl.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_example_runs_as_printed(tmp_path, capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code = EXAMPLES[0]
     assert len(code.splitlines()) == 5
     script = tmp_path / "example.py"
     script.write_text(code)
@@ -24,6 +25,13 @@ def test_the_example_runs_as_printed(tmp_path, capsys):
     assert r.shape == (10, 5) and "tensor" in capsys.readouterr().out
     torch.testing.assert_close(r.sum(1), torch.ones(10, dtype=r.dtype))
     assert r[-1].argmin() == 0  # the agent with the least data
+
+
+def test_the_example_of_valuing_runs_as_printed(tmp_path, capsys):
+    script = tmp_path / "values.py"
+    script.write_text(EXAMPLES[1])
+    found = runpy.run_path(str(script))
+    assert found["gram"].shape == (10, 10) and capsys.readouterr().out.count("[") == 3
 
 
 @pytest.mark.parametrize("text", [README, (ROOT / "CONTRIBUTING.md").read_text()], ids=["README", "CONTRIBUTING"])
@@ -54,3 +62,5 @@ def test_the_picture_is_drawn_from_the_record_it_names():
         drawn = torch.tensor([line.get_ydata()[-1] for line in axes.lines])
         torch.testing.assert_close(drawn.double(), record.history[name][-1])
     plt.close(figure)
+    assert CliRunner().invoke(main, ["reproduce", "updates", "--help"]).exit_code == 0
+    assert CliRunner().invoke(main, ["bench", "valuation", "--help"]).exit_code == 0
