@@ -57,25 +57,27 @@
   /** {centre, radius}: |phi_i - centre_i| <= radius_i for certain; certified: the pairs [i, j] with phi_i > phi_j for
    * certain. An agent without an update has the value 0 and does not change the others'. */
   function certificate(G) {
-    const active = range(0, G.length - 1).filter((i) => G[i][i] > 0);
-    const centre = G.map(() => 0), radius = G.map(() => 0);
+    const agents = range(0, G.length - 1), active = agents.filter((i) => G[i][i] > 0);
+    const centre = G.map(() => 0), radius = G.map(() => 0), sure = agents.map(() => agents.map(() => false));
     if (!cancels(G)) {
-      intervals(active.map((i) => active.map((j) => G[i][j]))).forEach(([lower, upper], k) => {
-        centre[active[k]] = (lower + upper) / 2;
-        radius[active[k]] = (upper - lower) / 2;
+      const found = bounds(active.map((i) => active.map((j) => G[i][j])));
+      active.forEach((i, k) => {
+        centre[i] = (found.lower[k] + found.upper[k]) / 2;
+        radius[i] = (found.upper[k] - found.lower[k]) / 2;
+        active.forEach((j, l) => { sure[i][j] = found.gap(k, l) > 0; });
       });
     }
-    const agents = range(0, G.length - 1);
-    const certified = agents.flatMap((i) =>
-      agents.filter((j) => centre[i] - centre[j] > radius[i] + radius[j]).map((j) => [i, j]));
+    const certified = agents.flatMap((i) => agents
+      .filter((j) => sure[i][j] || centre[i] - centre[j] > radius[i] + radius[j]).map((j) => [i, j]));
     return { centre, radius, certified };
   }
 
   /* 1/|u_S| is developed to first order around the mean of |u_S|^2 over coalitions of this size. The Shapley value of
    * that game, w, is the centre. With x = |u_S|^2 / mean the error of v is v (x-1)^2 times at most `factor`, and
-   * |v| <= 1; where all psi_i >= 0 also v >= 0, so the error has a sign and each side needs only its own half. */
-  function intervals(G) {
-    const n = G.length, all = coalitions(G);
+   * |v| <= 1; where all psi_i >= 0 also v >= 0, so the error has a sign and each side needs only its own half. The
+   * difference of two values depends only on coalitions that hold exactly one of the two agents. */
+  function bounds(G) {
+    const n = G.length, all = coalitions(G), some = range(1, all.length - 1);
     const own = sum(range(0, n - 1), (i) => G[i][i]), whole = sum(G, (row) => sum(row));
     const mean = (s) => (s / n) * own + ((s * (s - 1)) / Math.max(n * (n - 1), 1)) * (whole - own);
     const x = (S) => (S.size === n ? 1 : S.square / mean(S.size)); // of all agents it is 1, without rounding
@@ -86,12 +88,17 @@
     const error = (S) => factor * (x(S) - 1) ** 2;
     const oneSided = G.every((row) => sum(row) >= 0);
     const rounding = (ROUNDING * n * sum(norms(G))) / Math.sqrt(whole);
-    return w.map((value, i) => {
-      const joined = sum(range(1, all.length - 1).filter((S) => holds(S, i)), (S) => weight(n, all[S].size - 1) * error(all[S]));
-      const before = sum(range(1, all.length - 1).filter((S) => !holds(S, i)), (S) => weight(n, all[S].size) * error(all[S]));
-      return oneSided ? [value - before - rounding, value + joined + rounding]
-        : [value - before - joined - rounding, value + before + joined + rounding];
-    });
+    const joined = w.map((_, i) =>
+      sum(some.filter((S) => holds(S, i)), (S) => weight(n, all[S].size - 1) * error(all[S])));
+    const before = w.map((_, i) =>
+      sum(some.filter((S) => !holds(S, i)), (S) => weight(n, all[S].size) * error(all[S])));
+    const apart = (i, j) => // from the coalitions with i and without j
+      sum(some.filter((S) => holds(S, i) && !holds(S, j)), (S) => weight(n - 1, all[S].size - 1) * error(all[S]));
+    return {
+      lower: w.map((value, i) => value - before[i] - (oneSided ? 0 : joined[i]) - rounding),
+      upper: w.map((value, i) => value + joined[i] + (oneSided ? 0 : before[i]) + rounding),
+      gap: (i, j) => w[i] - w[j] - apart(j, i) - (oneSided ? 0 : apart(i, j)) - rounding,
+    };
   }
 
   /** c_N(rho): updates of one length and mean cosine rho have phi_i - 1/N = c_N (psi_i / sum psi - 1/N) to first order.
