@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fairfl import approximation, cgsv, shapley
 
@@ -51,15 +53,23 @@ def adversarial(rng):
     return u
 
 
-@pytest.mark.parametrize("draw, times", [(typical, 300), (adversarial, 2000)])
-def test_the_certificate_is_never_violated(draw, times):
-    rng = np.random.default_rng(0)
-    for _ in range(times):
-        gram = cgsv.gram(draw(rng))
-        phi, found = cgsv.exact(gram), approximation.certificate(gram)
-        assert (found.lower <= phi).all() and (phi <= found.upper).all(), gram
-        sure = approximation.certified(gram)
-        assert not (sure & (phi[:, None] < phi - 1e-12)).any(), gram
+def check_certificate(gram):
+    phi, found = cgsv.exact(gram), approximation.certificate(gram)
+    assert (found.lower <= phi).all() and (phi <= found.upper).all(), gram
+    sure = approximation.certified(gram)
+    assert not (sure & (phi[:, None] < phi - 1e-12)).any(), gram
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(st.integers(0, 2**32 - 1))
+def test_the_certificate_is_never_violated(seed):
+    check_certificate(cgsv.gram(typical(np.random.default_rng(seed))))
+
+
+@settings(derandomize=True, deadline=None, max_examples=600)
+@given(st.integers(0, 2**32 - 1))
+def test_the_certificate_is_never_violated_by_adversaries(seed):
+    check_certificate(cgsv.gram(adversarial(np.random.default_rng(seed))))
 
 
 def test_the_certificate_is_tight():

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairfl import cgsv
+from fairfl import cgsv, shapley
 from fairfl.randomness import generator
 
 F64 = torch.float64
@@ -156,3 +156,74 @@ def test_float32_updates_are_summed_in_float64():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.integers(2, 7), st.integers(1, 5), st.integers(0, 10**6))
+def test_only_an_agent_without_an_update_is_a_null_player(n, d, seed):
+    a = draw(n, d, seed)
+    a[seed % n] = 0
+    value = cgsv.game(cgsv.gram(a))
+    members = shapley.coalitions(n)
+    worth = value(members)
+    for i in range(n):
+        without = ~members[:, i]
+        added = worth[torch.arange(2**n)[without] + 2**i] - worth[without]
+        assert (added.abs().max() > 1e-9) == bool(a[i].any())
+
+
+def test_the_game_and_psi_by_hand():
+    a = torch.tensor([[3.0, 0.0], [0.0, 4.0], [-3.0, 0.0], [0.0, 0.0]], dtype=F64)  # u_N = (0, 4)
+    gram = cgsv.gram(a)
+    members = torch.tensor([[False] * 4, [True, True, False, False], [True, False, True, False], [True] * 4])
+    assert cgsv.game(gram)(members).tolist() == pytest.approx([0, 0.8, 0, 1])
+    assert cgsv.psi(gram).tolist() == pytest.approx([0, 1, 0, 0])
+    assert cgsv.psi(gram).tolist() == pytest.approx(cgsv.cosine(a, a.sum(0)).tolist())
+    assert not cgsv.game(cgsv.gram(a[[0, 2]]))(members[:, :2]).any()  # all cancel: nothing is worth anything
+
+
+@pytest.mark.parametrize("options", [{}, {"paired": False, "control": False}, {"control": False}, {"paired": False}])
+def test_sampling_finds_the_exact_values(options):
+    weights = torch.tensor([0.5, 0.1, 0.2, 0.1, 0.1, 0.3], dtype=F64)
+    gram = cgsv.gram(draw(6, 8, 3), weights)
+    gram = torch.cat([torch.cat([gram, torch.zeros(6, 1)], 1), torch.zeros(1, 7)]).to(F64)  # and one without an update
+    found, phi = cgsv.sampled(gram, 0, 4000, **options), cgsv.exact(gram)
+    assert found.values[6] == 0 and found.values.sum().item() == pytest.approx(1)
+    assert ((found.values - phi).abs() <= 4 * found.standard_error + 1e-12).all()
+    assert ((found.values - phi).abs() <= found.error).all()
+
+
+def test_sampling_stops_at_the_asked_error_and_pairs_with_control_get_there_first():
+    gram = cgsv.gram(draw(10, 50, 1))
+    quick = cgsv.sampled(gram, 0, error=0.02)
+    slow = cgsv.sampled(gram, 0, error=0.02, paired=False, control=False)
+    for found in (quick, slow):
+        assert (found.values - cgsv.exact(gram)).abs().max() <= found.error.max() <= 0.02
+    assert quick.permutations < slow.permutations / 8
+
+
+def test_sampling_goes_by_names_and_gives_back_what_it_got():
+    gram, order = cgsv.gram(draw(5, 8, 2)), [3, 0, 4, 1, 2]
+    first = cgsv.sampled(gram, 0, 20, names="abcde")
+    again = cgsv.sampled(gram[order][:, order], 0, 20, names=["abcde"[i] for i in order])
+    torch.testing.assert_close(again.values, first.values[order])
+    assert isinstance(cgsv.sampled(gram.numpy(), 0, 20).values, np.ndarray)
+    assert not cgsv.sampled(torch.zeros(3, 3), 0, 4).values.any()
+    with pytest.raises(ValueError, match="5 agents need 5 names"):
+        cgsv.sampled(gram, 0, 4, names="abc")
+
+
+def test_many_agents_show_how_far_the_computation_is(capsys):
+    cgsv.exact(torch.eye(24, dtype=F64))
+    assert "N = 24" not in capsys.readouterr().err
+    assert cgsv.exact(torch.eye(25, dtype=F64))[0].item() == pytest.approx(1 / 25)
+    assert "N = 25" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_the_same():
+    a = draw(19, 100, 4)
+    gram = cgsv.gram(a.cuda())
+    assert gram.is_cuda and cgsv.exact(gram).is_cuda
+    torch.testing.assert_close(cgsv.exact(gram).cpu(), cgsv.exact(cgsv.gram(a)), rtol=0, atol=1e-10)
+    torch.testing.assert_close(cgsv.sampled(gram, 0, 20).values.cpu(), cgsv.sampled(gram.cpu(), 0, 20).values)

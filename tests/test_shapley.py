@@ -56,3 +56,23 @@ def test_linearity():
 def test_tables_of_another_length_are_refused(values):
     with pytest.raises(ValueError, match="table"):
         shapley.exact(values)
+
+
+def test_a_game_may_be_a_function_of_coalitions():
+    weights = torch.randn(18, generator=generator(0, "additive"), dtype=torch.float64)
+    torch.testing.assert_close(shapley.exact(lambda members: 3 + members.double() @ weights, 18), weights)
+    game = torch.randn(32, generator=generator(0, "table"), dtype=torch.float64)
+    bits = 2 ** torch.arange(5)
+    torch.testing.assert_close(shapley.exact(lambda members: game[(members * bits).sum(1)].numpy(), 5),
+                               shapley.exact(game))
+
+
+@pytest.mark.parametrize("game, agents, message", [
+    (lambda members: members.sum(1), None, "number of agents"),
+    (lambda members: members.sum(1), 31, "limit is 30 agents. Pass limit=31"),
+    (lambda members: members, 2, r"one value for each of 4 coalitions, shape \(4,\), not \(4, 2\)"),
+    (lambda members: torch.where(members.all(1), torch.nan, 1.0), 2, r"value of coalition \[0, 1\].*is nan"),
+])
+def test_games_that_are_none_are_refused(game, agents, message):
+    with pytest.raises(ValueError, match=message):
+        shapley.exact(game, agents)
