@@ -227,3 +227,8 @@ def test_a_gpu_gives_the_same():
     assert gram.is_cuda and cgsv.exact(gram).is_cuda
     torch.testing.assert_close(cgsv.exact(gram).cpu(), cgsv.exact(cgsv.gram(a)), rtol=0, atol=1e-10)
     torch.testing.assert_close(cgsv.sampled(gram, 0, 20).values.cpu(), cgsv.sampled(gram.cpu(), 0, 20).values)
+
+
+def test_what_is_left_of_updates_that_cancel_is_worth_nothing():
+    gram = cgsv.gram(torch.tensor([[1.0, 0.0], [-1.0, 3e-8], [0.0, 1.0]], dtype=F64))
+    assert cgsv.game(gram)(torch.tensor([[True, True, False]])).item() == 0

@@ -1,5 +1,7 @@
 """Permutation sampling on games whose values are known."""
 
+import math
+
 import pytest
 import torch
 
@@ -111,3 +113,15 @@ def test_hoeffding_by_hand():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call(lambda members: members.sum(1).double())
+
+
+def test_the_bound_is_the_empirical_bernstein_bound_for_all_agents():
+    # With probability 1 - d a mean of n samples in an interval of length R is off by at most
+    # s sqrt(2 ln(4 / d)) + 7 R ln(4 / d) / (3 (n - 1)), s its standard error (Maurer and Pontil, 2009, two-sided).
+    game, _ = random_game(4, 2)
+    found = sampling.sampled(game, 4, 0, permutations=100, confidence=0.9, span=6.0)
+    term = math.log(4 / (0.1 / 4))
+    expected = found.standard_error * math.sqrt(2 * term) + 7 * 6.0 * term / (3 * 49)  # 50 pairs, four agents
+    torch.testing.assert_close(found.error, expected)
+    seen = sampling.sampled(game, 4, 0, permutations=100, confidence=0.9)
+    assert (seen.error < found.error).all() and (seen.error > seen.standard_error * math.sqrt(2 * term)).all()
