@@ -40,16 +40,14 @@ def first_order(gram):
     phi_i = 1/N + c_1 (p_i - 1/N) + c_2 (|a_i|^2 - dbar) / |u_N|^2 + O(E^2), where p_i = <a_i, u_N> / |u_N|^2 is the
     agent's share of r_i psi_i. Sums to 1 like phi itself. For one or two agents it is exact.
     """
-    return _for_active(gram, lambda matrix: (_first_order(matrix),))[0]
-
-
-def _first_order(matrix: Tensor) -> Tensor:
-    n = len(matrix)
+    active, matrix = cgsv.counting(cgsv.checked(gram))
+    n = len(active)
     if n < 3:
-        return cgsv.exact(matrix)
+        return cgsv.exact(gram)
     a, b, c = _slopes(cgsv.mean_squares(matrix))
     inner, squares = matrix.sum(1), matrix.diagonal()
-    return 1 / n + ((a - b) * (inner - inner.mean()) + (b - c) * (squares - squares.mean())) / matrix.sum()
+    phi = 1 / n + ((a - b) * (inner - inner.mean()) + (b - c) * (squares - squares.mean())) / matrix.sum()
+    return cgsv.everyone(phi, active, gram)
 
 
 def _slopes(mean_squares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -97,7 +95,9 @@ def certificate(gram) -> Certificate:
     Returns:
         Arrays of the kind of `gram`; [0, 0] for an agent without an update, and for all agents if u_N = 0.
     """
-    return Certificate(*_for_active(gram, _interval))
+    active, matrix = cgsv.counting(cgsv.checked(gram))
+    ends = _Developed(matrix).interval() if len(active) else matrix.new_zeros(2, 0)
+    return Certificate(*(cgsv.everyone(end, active, gram) for end in ends))
 
 
 def certified(gram):
@@ -107,103 +107,86 @@ def certified(gram):
     comparing the intervals of `certificate` would.
     """
     matrix = cgsv.checked(gram)
-    interval = certificate(matrix)
-    sure = interval.lower[:, None] > interval.upper[None, :]
-    active = (matrix.diagonal() > 0).nonzero().flatten()
-    if len(active) > 1 and not cgsv.cancels(matrix):
-        inner = matrix[active][:, active]
-        centre, errors = _second_order(inner), _pair_errors(inner)
-        above = errors.T if _all_positive(inner) else errors + errors.T
-        gap = centre[:, None] - centre[None, :] - above - _rounding(inner)
-        sure[active[:, None], active[None, :]] |= gap > 0
+    sure = torch.zeros(matrix.shape, dtype=torch.bool, device=matrix.device)
+    active, inner = cgsv.counting(matrix)
+    if len(active):
+        developed = _Developed(inner)
+        lower, upper = (cgsv.everyone(end, active, matrix) for end in developed.interval())
+        sure = lower[:, None] > upper[None, :]  # an agent without an update has the interval [0, 0]
+        sure[active[:, None], active[None, :]] |= developed.gaps() > 0
     return like(sure, gram)
 
 
-def _for_active(gram, function) -> tuple:
-    """Each result of `function` on the agents with an update, 0 for the others and where u_N = 0."""
-    matrix = cgsv.checked(gram)
-    active = (matrix.diagonal() > 0).nonzero().flatten()
-    if not len(active) or cgsv.cancels(matrix):
-        return (like(torch.zeros_like(matrix[0]), gram),) * 2
-    results = function(matrix[active][:, active])
-    return tuple(like(torch.zeros_like(matrix[0]).index_copy(0, active, result), gram) for result in results)
+class _Developed:
+    """The game with 1/h(S) developed around hbar_|S|, for agents that all have an update, and what it may be wrong by.
+
+    T is uniform among the coalitions of m = 0..N-1 agents without i, "before", and joined by i, "joined". Results of
+    `Moments` have a column for each m. Of all N agents together the deviation is 0; no moment is taken there, because
+    |u_N| may be so short that dividing by it would make much of a rounding error.
+    """
+
+    def __init__(self, matrix: Tensor):
+        n, squares, inner = len(matrix), matrix.diagonal(), matrix.sum(1)
+        length = matrix.sum().sqrt()
+        excess = matrix - (matrix.sum() - squares.sum()) / max(n * (n - 1), 1)
+        self.n, self.g = n, inner / length
+        self.delta = squares - squares.mean()
+        self.excess = excess - torch.diag(excess.diagonal())  # E of `first_order`
+        others = 1 - torch.eye(n, dtype=matrix.dtype, device=matrix.device)
+        self.before = Moments(others, self.excess, self.delta.expand(n, n))
+        self.joined = Moments(others, self.excess, self.delta + 2 * self.excess)
+        mean_squares = cgsv.mean_squares(matrix)
+        self.factor = _factor(matrix, mean_squares)
+        self.scale = mean_squares.sqrt()[:-1]  # hbar_s, s < N
+        self.one_sided = bool((inner >= 0).all())  # all psi_i >= 0, so v(S) >= 0 for all S
+        # What float64 may add to the difference of two ways to compute phi: g loses digits where u_N is short.
+        self.rounding = 1e-14 * n * (squares.sqrt().sum() / length).item()
+
+    def value(self) -> Tensor:
+        """Shapley value of the game w(S) = g(S) / hbar_s - g(S) deviation(S) / (2 hbar_s^3), w(all) = 1: (N,)."""
+        g, delta, scale, before, joined = self.g[:, None], self.delta[:, None], self.scale, self.before, self.joined
+        mean = before.of(self.g)
+        worth = mean[:, 1:] / scale - before.times(self.g)[:, 1:] / (2 * scale**3)
+        crossed = g * (delta + joined.mean()) + delta * mean + joined.times(self.g)
+        more = (g + mean)[:, :-1] / scale - crossed[:, :-1] / (2 * scale**3)
+        return (1 + more.sum(1) - worth.sum(1)) / self.n
+
+    def errors(self) -> tuple[Tensor, Tensor]:
+        """Bounds on the error of `value` from the coalitions that i has joined, and from those before, (N,) each."""
+        joined = self.joined.square(self.delta)[:, :-1]
+        before = self.before.square(torch.zeros_like(self.delta))[:, 1:]
+        factor = self.factor / self.n
+        return factor * (joined / self.scale**4).sum(1), factor * (before / self.scale**4).sum(1)
+
+    def interval(self) -> tuple[Tensor, Tensor]:
+        """Lower and upper ends, (N,) each."""
+        centre, (joined, before) = self.value(), self.errors()
+        if not self.one_sided:
+            joined = before = joined + before
+        return centre - before - self.rounding, centre + joined + self.rounding
+
+    def pair_errors(self) -> Tensor:
+        """(N, N): bound on the error of value_i - value_j from the coalitions that i has joined and j has not."""
+        i, j = (~torch.eye(self.n, dtype=torch.bool, device=self.g.device)).nonzero(as_tuple=True)
+        rows = torch.arange(len(i), device=self.g.device)
+        others = self.g.new_ones(len(i), self.n)
+        others[rows, i] = others[rows, j] = 0
+        errors = torch.zeros_like(self.excess)
+        if self.n > 1:
+            joined = Moments(others, self.excess, self.delta + 2 * self.excess[i]).square(self.delta[i])
+            errors[i, j] = self.factor / (self.n - 1) * (joined / self.scale**4).sum(1)
+        return errors
+
+    def gaps(self) -> Tensor:
+        """(N, N): phi_i - phi_j is at least this."""
+        value, errors = self.value(), self.pair_errors()
+        wrong = errors.T if self.one_sided else errors + errors.T
+        return value[:, None] - value[None, :] - wrong - self.rounding
 
 
-def _interval(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    centre, rounding = _second_order(matrix), _rounding(matrix)
-    joined, before = _errors(matrix)
-    if not _all_positive(matrix):
-        joined = before = joined + before
-    return centre - before - rounding, centre + joined + rounding
-
-
-def _all_positive(matrix: Tensor) -> bool:
-    """Whether all psi_i >= 0, so that v(S) >= 0 for all S."""
-    return bool((matrix.sum(1) >= 0).all())
-
-
-def _rounding(matrix: Tensor) -> float:
-    """What float64 may add to the difference of two ways to compute phi: g loses digits where u_N is short."""
-    reach = matrix.diagonal().sqrt().sum() / matrix.sum().sqrt()
-    return 1e-14 * len(matrix) * reach.item()
-
-
-# Below, T is uniform among the coalitions of m = 0..N-1 agents without i, "before", and joined by i, "joined". Results
-# of `Moments` have a column for each m. Of all N agents together the deviation is 0; no moment is taken there, because
-# |u_N| may be so short that dividing by it would make much of a rounding error.
-
-
-def _second_order(matrix: Tensor) -> Tensor:
-    """Shapley value of the game w(S) = g(S) / hbar_s - g(S) deviation(S) / (2 hbar_s^3), w(all) = 1: (N,)."""
-    n = len(matrix)
-    delta, excess, scale = _split(matrix)
-    g = matrix.sum(1) / matrix.sum().sqrt()
-    others, scale = 1 - torch.eye(n, dtype=matrix.dtype, device=matrix.device), scale[:-1]
-    before = Moments(others, excess, delta.expand(n, n))
-    joined = Moments(others, excess, delta + 2 * excess)
-    mean = before.of(g)
-    worth = mean[:, 1:] / scale - before.times(g)[:, 1:] / (2 * scale**3)
-    crossed = g[:, None] * (delta[:, None] + joined.mean()) + delta[:, None] * mean + joined.times(g)
-    more = (g[:, None] + mean)[:, :-1] / scale - crossed[:, :-1] / (2 * scale**3)
-    return (1 + more.sum(1) - worth.sum(1)) / n
-
-
-def _errors(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Bounds on the error of `_second_order` from the coalitions that i has joined, and from those before, (N,)."""
-    n = len(matrix)
-    delta, excess, scale = _split(matrix)
-    others = 1 - torch.eye(n, dtype=matrix.dtype, device=matrix.device)
-    joined = Moments(others, excess, delta + 2 * excess).square(delta)[:, : n - 1]  # of all N agents x = 1 exactly
-    before = Moments(others, excess, delta.expand(n, n)).square(torch.zeros_like(delta))[:, 1:]
-    factor = _factor(matrix, scale) / n
-    return factor * (joined / scale[:-1] ** 4).sum(1), factor * (before / scale[:-1] ** 4).sum(1)
-
-
-def _pair_errors(matrix: Tensor) -> Tensor:
-    """(N, N): bound on the error of phi_i - phi_j from the coalitions that i has joined and j has not."""
-    n = len(matrix)
-    delta, excess, scale = _split(matrix)
-    i, j = (~torch.eye(n, dtype=torch.bool, device=matrix.device)).nonzero(as_tuple=True)
-    others = torch.ones(len(i), n, dtype=matrix.dtype, device=matrix.device)
-    others[torch.arange(len(i)), i] = others[torch.arange(len(j)), j] = 0
-    joined = Moments(others, excess, delta + 2 * excess[i]).square(delta[i])
-    errors = torch.zeros_like(matrix)
-    errors[i, j] = _factor(matrix, scale) / (n - 1) * (joined / scale[:-1] ** 4).sum(1)
-    return errors
-
-
-def _split(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """delta_i = |a_i|^2 - dbar (N,), E with a zero diagonal (N, N), and hbar_s (N,)."""
-    n = len(matrix)
-    squares = matrix.diagonal()
-    excess = matrix - (matrix.sum() - squares.sum()) / max(n * (n - 1), 1)
-    excess = excess - torch.diag(excess.diagonal())
-    return squares - squares.mean(), excess, cgsv.mean_squares(matrix).sqrt()
-
-
-def _factor(matrix: Tensor, scale: Tensor) -> Tensor:
+def _factor(matrix: Tensor, mean_squares: Tensor) -> Tensor:
     """c_0 = (y + 2) / (2 (y + 1)^2), y the least possible h(S) / hbar_s."""
     least = torch.linalg.eigvalsh(matrix)[0] - 1e-14 * len(matrix) * matrix.diagonal().sum()  # less what rounding adds
     s = torch.arange(1, len(matrix) + 1, dtype=matrix.dtype, device=matrix.device)
-    y = (s * least.clamp(min=0) / scale**2).min().sqrt()
+    y = (s * least.clamp(min=0) / mean_squares).min().sqrt()
     return (y + 2) / (2 * (y + 1) ** 2)

@@ -88,8 +88,9 @@ def cosine(updates, aggregate):
 
 def psi(gram):
     """Eq. (3) from the Gram matrix: psi_i = v({i}), the value that agent i has alone, (N, N) -> (N,) float64."""
-    alone = torch.eye(len(checked(gram)), dtype=torch.bool)
-    return like(game(gram)(alone).to(tensor(gram, "gram", 2).device), gram)
+    matrix = checked(gram)
+    alone = torch.eye(len(matrix), dtype=torch.bool)
+    return like(game(matrix)(alone).to(matrix.device), gram)
 
 
 def exact(gram, limit: int = LIMIT):
@@ -106,13 +107,12 @@ def exact(gram, limit: int = LIMIT):
         (N,) float64; sums to 1, or is 0 throughout if u_N = 0. An agent without an update gets exactly 0.
     """
     matrix = checked(gram)
-    phi = torch.zeros(len(matrix), dtype=torch.float64, device=matrix.device)
-    active = (matrix.diagonal() > 0).nonzero().flatten()        # a null player does not change the others' values
-    check_limit(len(active), limit)
-    if len(active) and not cancels(matrix):
-        blocks = _Blocks(matrix[active][:, active])
-        phi[active] = fold(len(active), blocks.low, blocks, matrix.device)
-    return like(phi, gram)
+    check_limit(int((matrix.diagonal() > 0).sum()), limit)
+    active, inner = counting(matrix)
+    if not len(active):
+        return everyone(inner.new_zeros(0), active, gram)
+    blocks = _Blocks(inner)
+    return everyone(fold(len(active), blocks.low, blocks, inner.device), active, gram)
 
 
 def sampled(
@@ -139,26 +139,34 @@ def sampled(
         `sampling.Estimate` with arrays of the kind of `gram`; an agent without an update gets exactly 0.
     """
     matrix = checked(gram)
-    active = (matrix.diagonal() > 0).nonzero().flatten().tolist()
     names = range(len(matrix)) if names is None else names
     if len(names) != len(matrix):
         raise ValueError(f"{len(matrix)} agents need {len(matrix)} names, not {list(names)}")
-    if not active or cancels(matrix):
-        active = []
-        found = sampling.Estimate(*torch.zeros(3, 0, dtype=torch.float64), permutations=0)
+    active, inner = counting(matrix)
+    if not len(active):
+        found = sampling.Estimate(*inner.new_zeros(3, 0), permutations=0)
     else:
-        inner = matrix[active][:, active].cpu()
+        inner = inner.cpu()
         known = size_scaled(inner.sum(1) / inner.sum().sqrt(), mean_squares(inner).rsqrt()) if control else None
         found = sampling.sampled(game(inner), len(active), seed, permutations, error, paired=paired, control=known,
                                  confidence=confidence, span=None if control else 2.0,
-                                 names=[names[i] for i in active])
+                                 names=[names[i] for i in active.tolist()])
+    return sampling.Estimate(*(everyone(part, active, gram) for part in found[:3]), found.permutations)
 
-    def everyone(part: Tensor):
-        whole = torch.zeros(len(matrix), dtype=torch.float64)
-        whole[active] = part
-        return like(whole.to(matrix.device), gram)
 
-    return sampling.Estimate(*map(everyone, found[:3]), found.permutations)
+def counting(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """The agents that count, (n,) int64, and their part of the checked Gram matrix, (n, n): those with an update, for a
+    null player does not change the others' values; none where u_N = 0."""
+    active = (matrix.diagonal() > 0).nonzero().flatten()
+    if cancels(matrix):
+        active = active[:0]
+    return active, matrix[active][:, active]
+
+
+def everyone(part: Tensor, active: Tensor, gram):
+    """Values of the agents that count, (n,), as values of all, (N,): 0 for the others; the kind of array of `gram`."""
+    whole = torch.zeros(len(gram), dtype=torch.float64, device=active.device)
+    return like(whole.index_copy(0, active, part.to(active.device)), gram)
 
 
 def mean_squares(gram: Tensor) -> Tensor:

@@ -77,17 +77,16 @@ def sampled(
     draws = [generator(seed, "permutations", name) for name in names]
     ends = values(game, torch.tensor([[False] * agents, [True] * agents]))
     running, looks = _Running(agents), 0
-    for count in _batches(most, error, agents):
+    for count, due in _batches(most, error, agents):
         running.add(_marginals(game, draws, count, ends, paired))
-        seen = running.count * (2 if paired else 1)
-        if error is not None and seen >= FIRST << looks or seen == most:
+        if due:
             looks += 1  # the k-th look may fail with probability (1 - confidence) / (k (k + 1)): in all 1 - confidence
             failure = (1 - confidence) / (looks * (looks + 1) if error is not None else 1)
             bound = running.bound(failure / agents, span)
             if error is not None and bound.max() <= error:
                 break
     mean = running.mean if control is None else running.mean + control.values
-    return Estimate(mean, running.standard_error, bound, seen)
+    return Estimate(mean, running.standard_error, bound, running.count * (2 if paired else 1))
 
 
 def hoeffding(error: float, failure: float, span: float, agents: int = 1) -> int:
@@ -122,16 +121,17 @@ def _difference(game: Game, other: Game) -> Game:
     return lambda members: values(game, members) - values(other, members)
 
 
-def _batches(most: int, error: float | None, agents: int) -> Iterator[int]:
-    """Numbers of permutations that add up to `most`, small enough for the memory, ending where a look is due."""
-    done, look = 0, FIRST
+def _batches(most: int, error: float | None, agents: int) -> Iterator[tuple[int, bool]]:
+    """Numbers of permutations that add up to `most`, small enough for the memory, and whether a look at the error is
+    due after them: after FIRST, twice as many, and so on where an error is asked for, and at the end."""
+    done, look = 0, most if error is None else FIRST
     largest = max(2, COALITIONS // agents // 2 * 2)
     while done < most:
+        count = min(largest, most - done, look - done)
+        done += count
+        yield count, done in (look, most)
         if done == look:
             look *= 2
-        count = min(largest, most - done, look - done if error is not None else most)
-        yield count
-        done += count
 
 
 def _marginals(game: Game, draws: list[torch.Generator], count: int, ends: Tensor, paired: bool) -> Tensor:

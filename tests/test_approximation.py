@@ -93,14 +93,14 @@ def test_closed_forms_against_all_coalitions():
     rng = np.random.default_rng(1)
     for _ in range(40):
         gram = cgsv.gram(typical(rng))
-        n, inside = len(gram), MEMBERS[len(gram)]
+        n, inside, developed = len(gram), MEMBERS[len(gram)], approximation._Developed(torch.tensor(gram))
         size = inside.sum(1).astype(int)
         mean = np.concatenate([[1], cgsv.mean_squares(torch.tensor(gram)).numpy()])
         squares = np.array([np.mean([row @ gram @ row for row in inside[size == s]]) for s in range(1, n + 1)])
         assert mean[1:] == pytest.approx(squares)
         x = np.einsum("mi,ij,mj->m", inside, gram, inside) / mean[size]
         worth = inside @ gram.sum(1) / math.sqrt(gram.sum()) / np.sqrt(mean[size]) * (3 - x) / 2
-        assert approximation._second_order(torch.tensor(gram)).numpy() == pytest.approx(shapley.exact(worth))
+        assert developed.value().numpy() == pytest.approx(shapley.exact(worth))
         spread = (x - 1) ** 2
         spread[0] = 0
         least = max(np.linalg.eigvalsh(gram)[0], 0)
@@ -113,7 +113,7 @@ def test_closed_forms_against_all_coalitions():
                 without = (inside[:, i] == 0) & (size == m)
                 before[i] += spread[without].mean() / n
                 joined[i] += spread[np.flatnonzero(without) | 1 << i].mean() / n
-        found = approximation._errors(torch.tensor(gram))
+        found = developed.errors()
         assert found[0].numpy() == pytest.approx(factor * joined, rel=1e-6, abs=1e-12)
         assert found[1].numpy() == pytest.approx(factor * before, rel=1e-6, abs=1e-12)
 
