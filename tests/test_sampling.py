@@ -125,3 +125,9 @@ def test_the_bound_is_the_empirical_bernstein_bound_for_all_agents():
     torch.testing.assert_close(found.error, expected)
     seen = sampling.sampled(game, 4, 0, permutations=100, confidence=0.9)
     assert (seen.error < found.error).all() and (seen.error > seen.standard_error * math.sqrt(2 * term)).all()
+
+
+def test_the_error_is_looked_at_after_64_permutations_twice_as_many_and_so_on():
+    assert list(sampling._batches(300, 0.1, 4)) == [(64, True), (64, True), (128, True), (44, True)]
+    assert list(sampling._batches(300, None, 4)) == [(300, True)]  # an error that is not asked for needs one look
+    assert list(sampling._batches(100, None, 2000)) == [(32, False), (32, False), (32, False), (4, True)]
