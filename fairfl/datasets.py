@@ -22,13 +22,14 @@ class Data(NamedTuple):
     """A data set, split into training pool and test set."""
 
     name: str
-    x: Tensor  # (n, channels, height, width) floating point
+    x: Tensor  # (n, channels, height, width) floating point, or (n, length) int64 word numbers
     y: Tensor  # (n,) int64
     test_x: Tensor
     test_y: Tensor
     classes: int  # labels lie in 0 to classes - 1
     sha256: str  # of what was read
-    original: bool  # False for a copy that is known to differ from the published data
+    original: bool  # False for anything that was not verified to be the published files
+    validation: tuple[Tensor, Tensor] | None = None  # x and y of the published validation set, where there is one
 
 
 class DataError(Exception):

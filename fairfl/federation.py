@@ -40,16 +40,22 @@ class Snapshot:
     models: Tensor  # (N, D) w_{i,t}
     buffers: Tensor  # (N, B) each agent's buffers
     state: State  # the mechanism's
-    updates: Tensor | None = None  # (N, D) Delta w_{i,t}; from here on None at t = 0
+    before: Tensor | None = None  # (N, D) w_{i,t-1}; from here on None at t = 0
+    updates: Tensor | None = None  # (N, D) Delta w_{i,t}
     step: Step | None = None  # aggregate, rewards, log of round t
     seconds: Mapping[str, float] | None = None  # spent in "training" and in the "mechanism"
+
+    @property
+    def trained(self) -> Tensor:
+        """The agents' models after local training, before the download: w_{i,t-1} + Delta w_{i,t}, (N, D)."""
+        return self.before + self.updates
 
 
 class Federation:
     """N agents, a server's mechanism, and a network that all of them train.
 
     Args:
-        agents: at least one; keys unique, samples floating point in the network's precision, labels int64.
+        agents: at least one; keys unique, samples in the network's precision or whole numbers, labels int64.
         model: any classifier, mapping (n, ...) samples to (n, classes) logits. Its present parameters are w_0; the
             module itself is copied and never changed.
         mechanism: see `fairfl.mechanisms`.
@@ -121,7 +127,7 @@ class Federation:
                 raise ValueError(f"{name} holds no samples")
             if len(x) != len(y) or y.ndim != 1:
                 raise ValueError(f"{name}: {len(x)} samples do not fit labels of shape {tuple(y.shape)}")
-            if x.dtype != self.initial.dtype:
+            if x.is_floating_point() and x.dtype != self.initial.dtype:
                 raise ValueError(f"{name}: samples are {x.dtype}, the network is {self.initial.dtype}")
             if not x.isfinite().all():
                 raise ValueError(f"{name}: the samples hold NaN or infinite values")
@@ -174,7 +180,7 @@ class Federation:
         step.reward.add_to(models)
         if self.buffers == "shared":
             buffers = buffers.mean(0).expand_as(buffers).clone()
-        return Snapshot(t, last.server + step.aggregate, models, buffers, state, updates, step,
+        return Snapshot(t, last.server + step.aggregate, models, buffers, state, last.models, updates, step,
                         {"training": training, "mechanism": clock()})
 
     def run(

@@ -16,6 +16,9 @@ from fairfl.randomness import generator, seeded
 from fairfl.training import LocalTraining
 
 
+OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
+
+
 def train(
     module: nn.Module,
     models: Tensor,
@@ -44,21 +47,30 @@ def train(
     for i, agent in enumerate(agents):
         vectors.load(module, models[i])
         vectors.load_buffers(module, buffers[i])
-        with seeded(seed, "layers", agent.key, t):  # for layers that draw, such as dropout
-            descend(module, agent, local, t, generator(seed, "batches", agent.key, t))
+        with seeded(seed, "layers", agent.key, t):  # for layers that draw from torch's global generator
+            descend(module, agent, local, t, seed)
         updates[i] = vectors.flatten(module) - models[i]
         trained_buffers[i] = vectors.buffers(module)
     return updates, trained_buffers
 
 
-def descend(module: nn.Module, agent: Agent, local: LocalTraining, t: int, draws: torch.Generator) -> None:
-    """Stochastic gradient descent on one agent's samples, in place."""
+def descend(module: nn.Module, agent: Agent, local: LocalTraining, t: int, seed: int) -> None:
+    """One agent's round of training, in place.
+
+    A network with a method ``noise(samples, generator)`` gets its random numbers of each step (dropout masks) from
+    there, as second argument of its forward pass.
+    """
     parameters = [p for p in module.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(parameters, lr=local.rate(t))
-    for epoch, indices in local.batches(len(agent.x), draws):
+    optimizer = OPTIMIZERS[local.optimizer](parameters, lr=local.rate(t))
+    batches, noise = generator(seed, "batches", agent.key, t), generator(seed, "noise", agent.key, t)
+    for epoch, indices in local.batches(len(agent.x), batches):
         optimizer.param_groups[0]["lr"] = local.rate(t, epoch)
         indices = indices.to(agent.x.device)
-        loss = nn.functional.cross_entropy(module(agent.x[indices]), agent.y[indices])
+        inputs = [agent.x[indices]]
+        if hasattr(module, "noise"):
+            inputs.append(module.noise(len(indices), noise).to(agent.x.device))
+        with torch.autocast(agent.x.device.type, torch.bfloat16, enabled=local.precision == "bfloat16"):
+            loss = nn.functional.cross_entropy(module(*inputs), agent.y[indices])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
