@@ -15,7 +15,6 @@ from fairfl.partition import Agent
 from fairfl.randomness import generator, seeded
 from fairfl.training import LocalTraining
 
-
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
 
