@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from fairfl.mechanisms.base import Mechanism
+from fairfl.mechanisms.cffl import CFFL
 from fairfl.mechanisms.cgsv import CGSV
+from fairfl.mechanisms.dw import DW
+from fairfl.mechanisms.eci import ECI
+from fairfl.mechanisms.eu import EU
 from fairfl.mechanisms.fedavg import FedAvg
+from fairfl.mechanisms.qffl import QFFL
+from fairfl.mechanisms.rr import RR
 from fairfl.mechanisms.standalone import Standalone
 
-MECHANISMS = {"cgsv": CGSV, "fedavg": FedAvg, "standalone": Standalone}
+MECHANISMS = {
+    "cgsv": CGSV, "fedavg": FedAvg, "standalone": Standalone,
+    "qffl": QFFL, "cffl": CFFL, "eci": ECI, "dw": DW, "rr": RR, "eu": EU,
+}
 
 
 def build(name: str, **hyperparameters) -> Mechanism:

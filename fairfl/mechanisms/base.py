@@ -93,3 +93,13 @@ def first_weights(name: str, setting: Setting) -> Tensor:
     if name == "uniform":
         return torch.full_like(setting.size_shares, 1 / len(setting.keys))
     raise ValueError(f"unknown first weights {name!r}; known are 'sizes' and 'uniform'")
+
+
+def weighted_sum(updates: Tensor, weights: Tensor) -> Tensor:
+    """sum_i weights_i updates_i, (N, D) and (N,) -> (D,) float64. Unlike `rewards.aggregate`, which is for what the
+    server sums, it looks for no cancelling and does not round to the updates' type."""
+    total = torch.zeros(updates.shape[1], dtype=torch.float64, device=updates.device)
+    for row, weight in zip(updates, weights.tolist(), strict=True):
+        if weight:
+            total.add_(row, alpha=weight)
+    return total

@@ -1,0 +1,33 @@
+"""Updates judged by a validation set, for the mechanisms that ask for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from fairfl.mechanisms.base import Round, weighted_sum
+
+HELD = 1 << 24  # entries of the models that are evaluated together: 128 MB in float64
+
+
+def coalition_models(round: Round, u: Tensor, shares: Tensor, members: Iterable[Tensor]) -> Iterator[Tensor]:
+    """What each coalition S alone would have made of the server's model: w_{t-1} + sum_S p_i u_i / sum_S p_i.
+
+    Args:
+        u: (N, D). shares: p, (N,). members: for each coalition a boolean (N,); the empty one has w_{t-1}.
+    """
+    for inside in members:
+        weights = shares * inside
+        mean = weighted_sum(u, weights / weights.sum() if inside.any() else weights)
+        yield (round.server + mean).to(u.dtype)
+
+
+def accuracies(round: Round, models: Iterable[Tensor]) -> Tensor:
+    """Validation accuracy of each of K models (D,): (K,) float64. Only some of the models exist at a time."""
+    together, models, found = max(1, HELD // len(round.server)), iter(models), []
+    while some := list(islice(models, together)):
+        found.append(round.accuracy(torch.stack(some)).cpu().double())
+    return torch.cat(found)
