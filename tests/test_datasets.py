@@ -1,24 +1,26 @@
+"""The data sets by name: digits, MNIST and CIFAR-10, of which small ones are made here, and the real ones."""
+
 import gzip
 import hashlib
-import os
-import socket
+import io
+import pickle
 import struct
-import subprocess
-import sys
-import tempfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torchvision
 from sklearn.datasets import load_digits
 
 from fairfl import datasets
-from fairfl.datasets import DataError, load
+from fairfl.datasets import DataError, MissingData, cifar10, fetch, fetching, load, mnist, status
+from fairfl.datasets.fetching import Archive
+from fairfl.datasets.images import standardised
 
-NAMES = tuple(datasets.MNIST_SHA256)
+PUBLISHED = {name: module.ARCHIVES for name, module in datasets.DATASETS.items()}
+NAMES = tuple(mnist.SHA256)
 FILES = {  # a tiny MNIST, as IDX files: 4 training and 2 test images
     NAMES[0]: struct.pack(">IIII", 2051, 4, 28, 28) + bytes([0, 51, 102, 255] * 784),
     NAMES[1]: struct.pack(">II", 2049, 4) + bytes([3, 1, 4, 1]),
@@ -27,62 +29,29 @@ FILES = {  # a tiny MNIST, as IDX files: 4 training and 2 test images
 }
 
 
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch):
+    """No test of this file reaches the network."""
+    monkeypatch.setenv("no_proxy", "*")
+    for module in (mnist, cifar10):
+        closed = tuple(archive._replace(urls=("http://127.0.0.1:9/a.gz",)) for archive in module.ARCHIVES)
+        monkeypatch.setattr(module, "ARCHIVES", closed)
+
+
 @pytest.fixture
 def tiny(monkeypatch):
-    """The checksums of the tiny MNIST, and a closed port as the only place to download from."""
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
-    monkeypatch.setattr(datasets, "MNIST_SHA256", digests)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mirror(monkeypatch, port, {name: gzip.compress(content) for name, content in FILES.items()})
-
-
-def mirror(monkeypatch, port, packed):
-    """Let torchvision download from this port only, expecting these files."""
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [f"http://127.0.0.1:{port}/"])
-    resources = [(f"{name}.gz", hashlib.md5(content).hexdigest()) for name, content in packed.items()]
-    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
-
-
-@pytest.fixture
-def server(tiny, monkeypatch):
-    """A mirror of the tiny MNIST. A test may change what it serves: `served` maps a path to (status, bytes it
-    announces, bytes it sends)."""
-    packed = {name: gzip.compress(content, mtime=0) for name, content in FILES.items()}
-    served = {f"/{name}.gz": (200, len(content), content) for name, content in packed.items()}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            status, announced, content = served[self.path]
-            self.send_response(status)
-            self.send_header("Content-Length", str(announced))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, args=[0.01], daemon=True).start()
-        mirror(monkeypatch, httpd.server_port, packed)
-        yield served
-        httpd.shutdown()
-
-
-def raw(root: Path) -> Path:
-    return root / "MNIST" / "raw"
+    """The checksums of the tiny MNIST."""
+    archives = tuple(
+        Archive(("http://127.0.0.1:9/a.gz",), {f"MNIST/raw/{name}": f"sha256:{hashlib.sha256(content).hexdigest()}"})
+        for name, content in FILES.items()
+    )
+    monkeypatch.setattr(mnist, "ARCHIVES", archives)
 
 
 def write(root: Path, names=NAMES) -> None:
-    raw(root).mkdir(parents=True)
+    (root / "MNIST" / "raw").mkdir(parents=True)
     for name in names:
-        (raw(root) / name).write_bytes(FILES[name])
-
-
-def files(root: Path) -> set[str]:
-    return {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
+        (root / "MNIST" / "raw" / name).write_bytes(FILES[name])
 
 
 # ---------------------------------------------------------------------------------------------------- digits
@@ -124,12 +93,72 @@ def test_digits_are_always_split_in_the_same_way():
     assert second.x.any() and load("digits").x.any()
 
 
+# ------------------------------------------------------------------------------------------- names and options
+
+
 def test_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match="'imagenet'.*digits, mnist"):
-        load("imagenet")
+    for call in (load, status, fetch):
+        with pytest.raises(ValueError, match="'imagenet'; known are cifar10, digits, mnist, mr, sst, and the path"):
+            call("imagenet")
 
 
-# ----------------------------------------------------------------------------------------- MNIST, files there
+def test_unknown_option_lists_the_known_ones():
+    with pytest.raises(ValueError, match="'vocabulary' of the data set 'mnist'; known are none"):
+        load("mnist", vocabulary="all")
+    with pytest.raises(ValueError, match="'words' of the data set 'mr'; known are vocabulary"):
+        load("mr", words="all")
+
+
+@pytest.mark.parametrize("name", datasets.DATASETS)
+def test_every_data_set_says_what_it_is_and_has_two_sources(name):
+    about = datasets.DATASETS[name].ABOUT
+    assert about.title and about.licence and about.home.startswith("http") and about.citation[-4:].isdigit()
+    for archive in PUBLISHED[name]:
+        assert len(set(archive.urls)) >= 2 and all(url.startswith("https://") for url in archive.urls)
+
+
+def test_root_is_the_argument_then_the_variable_then_a_cache(tiny, tmp_path, monkeypatch):
+    write(tmp_path / "variable")
+    monkeypatch.setenv("FAIRFL_DATA", str(tmp_path / "variable"))
+    assert len(load("mnist", download=False).x) == 4
+    with pytest.raises(DataError, match="argument.*missing"):
+        load("mnist", tmp_path / "argument", download=False)
+    monkeypatch.delenv("FAIRFL_DATA")
+    assert datasets.data_root().name == "fairfl" and Path.home() in datasets.data_root().parents
+
+
+def test_status(tiny, tmp_path):
+    assert status("digits").state == "intact" and status("digits").found.sha256 == load("digits").sha256
+    missing = status("mnist", tmp_path)
+    assert missing.state == "missing" and missing.found is None and f"{NAMES[0]} is missing" in missing.fault
+    write(tmp_path)
+    found = status("mnist", tmp_path)
+    assert found.state == "intact" and found.found.place == str(tmp_path / "MNIST/raw")
+    assert found.found.sha256 == load("mnist", tmp_path).sha256
+    (tmp_path / "MNIST" / "raw" / NAMES[2]).write_bytes(b"")
+    damaged = status("mnist", tmp_path)
+    assert damaged.state == "damaged" and f"{NAMES[2]} is damaged" in damaged.fault
+
+
+# ----------------------------------------------------------------------------------------------------- images
+
+
+def test_images_are_standardised_by_channel_like_numpy_does():
+    draws = np.random.default_rng(0)
+    images = draws.integers(0, 256, (20, 3, 5, 4), dtype=np.uint8) // np.array([1, 2, 5], np.uint8)[:, None, None]
+    x, test_x = standardised(torch.from_numpy(images[:15]), torch.from_numpy(images[15:]))
+    mean, std = images[:15].mean((0, 2, 3), keepdims=True), images[:15].std((0, 2, 3), keepdims=True)
+    assert x.dtype == test_x.dtype == torch.float32 and x.is_contiguous() and test_x.is_contiguous()
+    assert np.allclose(x, (images[:15] - mean) / std, atol=1e-6)
+    assert np.allclose(test_x, (images[15:] - mean) / std, atol=1e-6)
+
+
+def test_a_channel_of_one_level_is_zero():
+    x, test_x = standardised(torch.full((2, 1, 2, 2), 7, dtype=torch.uint8), torch.full((1, 1, 2, 2), 9).byte())
+    assert x.eq(0).all() and test_x.eq(2).all()
+
+
+# ------------------------------------------------------------------------------------------------------ MNIST
 
 
 def test_mnist_is_standardised_by_the_training_pixels(tiny, tmp_path):
@@ -145,39 +174,14 @@ def test_mnist_is_standardised_by_the_training_pixels(tiny, tmp_path):
     assert torch.allclose(data.test_x[1], torch.tensor(-mean / std))
 
 
-def test_checksum_is_that_of_sha256sum(tiny, tmp_path):
-    write(tmp_path)
-    listing = b"".join(f"{hashlib.sha256(FILES[name]).hexdigest()}  {name}\n".encode() for name in NAMES)
-    assert load("mnist", tmp_path).sha256 == hashlib.sha256(listing).hexdigest()
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("damage", ["flipped", "truncated", "empty", "longer"])
-def test_damaged_file(tiny, tmp_path, name, damage):
-    write(tmp_path)
-    path, content = raw(tmp_path) / name, FILES[name]
-    damaged = {
-        "flipped": content[:-1] + bytes([content[-1] ^ 1]),
-        "truncated": content[:-1],
-        "empty": b"",
-        "longer": content + b"0",
-    }
-    path.write_bytes(damaged[damage])
-    with pytest.raises(DataError, match=f"{name} is damaged or incomplete.*delete it and load again"):
-        load("mnist", tmp_path)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_missing_file(tiny, tmp_path, name):
-    write(tmp_path, [other for other in NAMES if other != name])
-    with pytest.raises(DataError, match=f"{name} is missing; load with download=True, or put"):
+def test_damaged_or_missing_mnist(tiny, tmp_path):
+    write(tmp_path, NAMES[:3])
+    with pytest.raises(MissingData, match=f"{NAMES[3]} is missing; load with download=True, or put {NAMES[0]}, "):
         load("mnist", tmp_path, download=False)
-
-
-def test_folder_in_place_of_a_file(tiny, tmp_path):
-    write(tmp_path, NAMES[1:])
-    (raw(tmp_path) / NAMES[0]).mkdir()
-    with pytest.raises(DataError, match=f"{NAMES[0]} cannot be read .*directory"):
+    with pytest.raises(DataError, match=f"{NAMES[3]} is missing and could not be downloaded"):
+        load("mnist", tmp_path)
+    (tmp_path / "MNIST" / "raw" / NAMES[1]).write_bytes(b"mine")
+    with pytest.raises(DataError, match=f"{NAMES[1]} is damaged"):
         load("mnist", tmp_path)
 
 
@@ -191,146 +195,148 @@ def test_another_librarys_copy_is_not_taken_for_the_files(tiny, tmp_path):
     assert load("mnist", tmp_path).y.tolist() == [3, 1, 4, 1]
 
 
-def test_root_is_the_argument_then_the_variable_then_a_cache(tiny, tmp_path, monkeypatch):
-    write(tmp_path / "variable")
-    monkeypatch.setenv("FAIRFL_DATA", str(tmp_path / "variable"))
-    assert len(load("mnist", download=False).x) == 4
-    with pytest.raises(DataError, match="argument.*missing"):
-        load("mnist", tmp_path / "argument", download=False)
-    monkeypatch.delenv("FAIRFL_DATA")
-    assert datasets.data_root().name == "fairfl" and Path.home() in datasets.data_root().parents
-
-
-# ----------------------------------------------------------------------------------------- MNIST, downloading
-
-
-def test_download_then_offline(server, tmp_path, monkeypatch):
-    first = load("mnist", tmp_path / "new")
-    assert files(tmp_path) == {f"new/MNIST/raw/{name}" for name in NAMES}
-    mirror(monkeypatch, 9, {})
-    assert torch.equal(load("mnist", tmp_path / "new").x, first.x)
-
-
-def test_only_what_is_missing_is_added(server, tmp_path):
-    write(tmp_path, NAMES[:2])
-    before = (raw(tmp_path) / NAMES[0]).stat()
-    assert load("mnist", tmp_path).test_y.tolist() == [9, 0]
-    after = (raw(tmp_path) / NAMES[0]).stat()
-    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    assert files(tmp_path) == {f"MNIST/raw/{name}" for name in NAMES}
-
-
-def test_a_damaged_file_is_never_overwritten(server, tmp_path):
-    write(tmp_path, NAMES[:2])
-    (raw(tmp_path) / NAMES[1]).write_bytes(b"mine")
-    with pytest.raises(DataError, match=NAMES[1]):
-        load("mnist", tmp_path)
-    assert (raw(tmp_path) / NAMES[1]).read_bytes() == b"mine"
-
-
-@pytest.mark.parametrize("name", [NAMES[0], NAMES[3]])
-@pytest.mark.parametrize("fault", ["not found", "cut off", "other content", "half, as if whole"])
-def test_faulty_download_leaves_nothing_behind(server, tmp_path, name, fault):
-    url = f"/{name}.gz"
-    _, length, content = server[url]
-    server[url] = {
-        "not found": (404, 0, b""),
-        "cut off": (200, length, content[: length // 2]),
-        "other content": (200, 13, b"<html></html>"),
-        "half, as if whole": (200, length // 2, content[: length // 2]),
-    }[fault]
-    with pytest.raises(DataError, match=f"{NAMES[0]} is missing and MNIST could not be downloaded; .*FAIRFL"):
-        load("mnist", tmp_path)
-    assert files(tmp_path) == set()
-    server[url] = (200, length, content)
-    assert load("mnist", tmp_path).y.tolist() == [3, 1, 4, 1]
-
-
-def test_verified_even_if_torchvision_is_content(server, tmp_path, monkeypatch):
-    changed = {**datasets.MNIST_SHA256, NAMES[2]: "0" * 64}
-    monkeypatch.setattr(datasets, "MNIST_SHA256", changed)
-    with pytest.raises(DataError, match=f"{NAMES[2]} is damaged"):
-        load("mnist", tmp_path)
-    assert f"MNIST/raw/{NAMES[2]}" not in files(tmp_path)
-
-
-def test_no_network(tiny, tmp_path):
-    with pytest.raises(DataError) as caught:
-        load("mnist", tmp_path)
-    message = str(caught.value)
-    for part in (str(raw(tmp_path) / NAMES[0]), "network connection", "refused", "FAIRFL_DATA", *NAMES):
-        assert part in message
-    assert files(tmp_path) == set()
-
-
-# ------------------------------------------------------------------------------------------------ permissions
+# --------------------------------------------------------------------------------------------------- CIFAR-10
 
 
 @pytest.fixture
-def forbidding():
-    """A folder that this process, even if it is root's, may not change or, where a test says so, read."""
-    folder = Path(tempfile.mkdtemp())
-    user = os.geteuid()
-    yield folder
-    os.seteuid(user)
-    for path in (folder, *folder.rglob("*")):
-        path.chmod(0o755)
-    subprocess.run(["rm", "-r", str(folder)], check=True)
+def tiny_cifar(monkeypatch):
+    """A tiny CIFAR-10, as its files, two images a batch; their checksums are pinned here and in torchvision."""
+    draws, files = np.random.default_rng(0), {}
+    for name in list(cifar10.MD5)[:6]:
+        pixels = draws.integers(0, 256, (2, 3072), dtype=np.uint8)
+        files[name] = pickle.dumps({"data": pixels, "labels": [len(files), 9]})
+    files["batches.meta"] = pickle.dumps({"label_names": list("abcdefghij")})
+    md5 = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
+    pins = {f"cifar-10-batches-py/{name}": f"md5:{digest}" for name, digest in md5.items()}
+    monkeypatch.setattr(cifar10, "ARCHIVES", (cifar10.ARCHIVES[0]._replace(files=pins),))
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "train_list", [[n, md5[n]] for n in list(files)[:5]])
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "test_list", [["test_batch", md5["test_batch"]]])
+    meta = {"filename": "batches.meta", "key": "label_names", "md5": md5["batches.meta"]}
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "meta", meta)
+    return files
 
 
-def restrict(path: Path, mode: int) -> None:
-    path.chmod(mode)
-    if os.geteuid() == 0:
-        os.seteuid(65534)
+def write_cifar(root: Path, files: dict[str, bytes]) -> Path:
+    folder = root / "cifar-10-batches-py"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="file modes of POSIX")
-class TestPermissions:
-    def test_read_only_root_with_the_files_is_fine(self, tiny, forbidding):
-        write(forbidding)
-        restrict(forbidding, 0o555)
-        assert len(load("mnist", forbidding).x) == 4
-
-    def test_read_only_root_without_files(self, server, forbidding):
-        restrict(forbidding, 0o555)
-        with pytest.raises(DataError, match=f"{NAMES[0]} is missing .* not writable .*choose another folder"):
-            load("mnist", forbidding)
-
-    def test_read_only_folder_of_the_files(self, server, forbidding):
-        write(forbidding, NAMES[:3])
-        forbidding.chmod(0o777)
-        restrict(raw(forbidding), 0o555)
-        with pytest.raises(DataError, match=f"{NAMES[3]} is missing .*Permission denied"):
-            load("mnist", forbidding)
-        assert files(forbidding) == {f"MNIST/raw/{name}" for name in NAMES[:3]}
-
-    def test_unreadable_file(self, tiny, forbidding):
-        write(forbidding)
-        forbidding.chmod(0o755)
-        restrict(raw(forbidding) / NAMES[2], 0o000)
-        with pytest.raises(DataError, match=f"{NAMES[2]} cannot be read .*Permission denied"):
-            load("mnist", forbidding)
-
-    def test_folder_that_may_not_be_searched(self, tiny, forbidding):
-        write(forbidding)
-        forbidding.chmod(0o755)
-        restrict(raw(forbidding), 0o000)
-        with pytest.raises(DataError, match=f"{NAMES[0]} cannot be read .*Permission denied"):
-            load("mnist", forbidding)
+def write_copy(root: Path) -> Path:
+    images = np.random.default_rng(1).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+    labels = np.array([0, 1, 2, 3, 4, 5], dtype=np.uint8)
+    np.savez_compressed(root / "cifar10.npz", train_images=images[:4], train_labels=labels[:4],
+                        test_images=images[4:], test_labels=labels[4:])
+    return root / "cifar10.npz"
 
 
-def test_root_below_a_file(server, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="not writable"):
-        load("mnist", tmp_path / "file" / "data")
+def test_the_checksums_are_torchvisions():
+    theirs = torchvision.datasets.CIFAR10
+    pins = dict(theirs.train_list + theirs.test_list) | {theirs.meta["filename"]: theirs.meta["md5"]}
+    assert cifar10.MD5 == pins and cifar10.ADDRESS == theirs.url and cifar10.FOLDER == theirs.base_folder
 
 
-# ------------------------------------------------------------------------------------------------- real MNIST
+def test_the_original(tiny_cifar, tmp_path):
+    write_cifar(tmp_path, tiny_cifar)
+    write_copy(tmp_path)  # of no interest here
+    data = load("cifar10", tmp_path, download=False)
+    assert (data.name, data.classes, data.original) == ("cifar10", 10, True)
+    assert data.x.shape == (10, 3, 32, 32) and data.test_x.shape == (2, 3, 32, 32) and data.x.is_contiguous()
+    assert data.y.tolist() == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9] and data.test_y.tolist() == [5, 9]
+    assert data.x.double().mean((0, 2, 3)).abs().max() < 1e-6
+    first = np.frombuffer(pickle.loads(tiny_cifar["data_batch_1"])["data"][0], np.uint8).reshape(3, 32, 32)
+    for channel, image in zip(data.x[0], first, strict=True):  # red first, rows before columns
+        assert np.corrcoef(channel.flatten(), image.flatten())[0, 1] == pytest.approx(1)
+    listing = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in tiny_cifar.items())
+    assert data.sha256 == hashlib.sha256(listing.encode()).hexdigest()
+
+
+def test_a_damaged_original_is_never_unpickled(tiny_cifar, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "caught",))
+
+    write_cifar(tmp_path, tiny_cifar | {"data_batch_3": pickle.dumps(Trap())})
+    write_copy(tmp_path)  # no way out: the user is told
+    with pytest.raises(DataError, match="data_batch_3 is damaged"):
+        load("cifar10", tmp_path)
+    assert not (tmp_path / "caught").exists() and status("cifar10", tmp_path).state == "damaged"
+
+
+def test_a_copy_is_no_original(tmp_path):
+    path = write_copy(tmp_path)
+    data = load("cifar10", tmp_path)
+    assert (data.name, data.classes, data.original) == ("cifar10", 10, False)
+    assert data.x.shape == (4, 3, 32, 32) and data.test_x.shape == (2, 3, 32, 32)
+    assert data.y.tolist() == [0, 1, 2, 3] and data.y.dtype == torch.int64
+    assert data.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert status("cifar10", tmp_path) == ("intact", (str(path), data.sha256, False), "")
+
+
+def test_fetching_wants_the_original_even_beside_a_copy(tmp_path):
+    write_copy(tmp_path)
+    with pytest.raises(DataError, match="data_batch_1 is missing and could not be downloaded"):
+        fetch("cifar10", tmp_path)
+
+
+def test_a_damaged_copy(tmp_path):
+    path = write_copy(tmp_path)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert status("cifar10", tmp_path).state == "damaged"
+    with pytest.raises(DataError, match="cifar10.npz is damaged"):
+        load("cifar10", tmp_path)
+
+
+def test_no_cifar(tmp_path):
+    assert status("cifar10", tmp_path).state == "missing"
+    with pytest.raises(DataError, match="data_batch_1 is missing; load with download=True"):
+        load("cifar10", tmp_path, download=False)
+
+
+# ---------------------------------------------------------------------------------- fetched as they are published
+
+
+def arrive(monkeypatch, packed: dict[str, bytes]) -> None:
+    """Let any download end with the content for the last part of its address."""
+    class Downloader:
+        def __init__(self, **options):
+            assert options["timeout"] == fetching.TIMEOUT
+
+        def __call__(self, url, path, pooch):
+            Path(path).write_bytes(packed[url.rsplit("/", 1)[1]])
+
+    monkeypatch.setattr("pooch.HTTPDownloader", Downloader)
+
+
+def test_mnist_arrives(tiny, tmp_path, monkeypatch):
+    urls = [(f"http://127.0.0.1:9/{name}.gz",) for name in NAMES]
+    archives = [archive._replace(urls=url) for archive, url in zip(mnist.ARCHIVES, urls, strict=True)]
+    monkeypatch.setattr(mnist, "ARCHIVES", archives)
+    arrive(monkeypatch, {f"{name}.gz": gzip.compress(content) for name, content in FILES.items()})
+    assert load("mnist", tmp_path).test_y.tolist() == [9, 0]
+
+
+def test_cifar_arrives(tiny_cifar, tmp_path, monkeypatch):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in tiny_cifar.items():
+            entry = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    monkeypatch.setattr(cifar10, "ARCHIVES", (cifar10.ARCHIVES[0]._replace(urls=(cifar10.ADDRESS,)),))
+    arrive(monkeypatch, {"cifar-10-python.tar.gz": buffer.getvalue()})
+    fetch("cifar10", tmp_path)
+    assert load("cifar10", tmp_path, download=False).original
+
+
+# -------------------------------------------------------------------------------------------------- the real ones
 
 
 def test_real_mnist():
     root = datasets.data_root()
-    if not (raw(root) / NAMES[0]).exists():
+    if status("mnist").state == "missing":
         pytest.skip(f"no MNIST in {root}: set FAIRFL_DATA to a folder that holds MNIST/raw")
     data = load("mnist", download=False)
     assert data.x.shape == (60_000, 1, 28, 28) and data.test_x.shape == (10_000, 1, 28, 28)
@@ -341,3 +347,14 @@ def test_real_mnist():
     grey = data.test_x * (255 / (data.x.max() - data.x.min()))
     assert torch.equal((grey - grey.min()).round().byte()[:, 0], reference.data)
     assert torch.equal(data.test_y, reference.targets)
+
+
+def test_real_cifar():
+    if (found := status("cifar10")).state == "missing":
+        pytest.skip(f"no CIFAR-10 in {datasets.data_root()}: set FAIRFL_DATA to a folder that holds it")
+    data = load("cifar10", download=False)
+    assert data.original == found.found.original
+    assert data.y.bincount().tolist() == [len(data.y) // 10] * 10 and data.test_y.bincount().tolist() == [1000] * 10
+    assert data.x.double().mean((0, 2, 3)).abs().max() < 1e-6
+    if data.original:
+        assert len(data.y) == 50_000

@@ -1,0 +1,103 @@
+"""The data sets, read, verified and scaled. Chapter "Data and partitions".
+
+"digits" comes with scikit-learn. The others lie below the data root: the argument `root`, else the folder that the
+environment variable FAIRFL_DATA names, else a cache of the user. What is missing is fetched; files are verified
+whenever they are read. Each data set is a module with what is known about it (`ABOUT`), the archives that hold it
+(`ARCHIVES`), and the functions `provide` (the files, verified) and `load` (the tensors).
+"""
+
+from __future__ import annotations
+
+import os
+from inspect import signature
+from pathlib import Path
+from typing import NamedTuple
+
+from fairfl.datasets import cifar10, digits, fetching, mnist, mr, npz, sst
+from fairfl.datasets.base import About, Data, DataError, Found, MissingData
+
+__all__ = ["About", "DATASETS", "Data", "DataError", "Found", "MissingData", "Status", "data_root", "fetch", "load",
+           "status"]
+
+DATASETS = {"digits": digits, "mnist": mnist, "cifar10": cifar10, "mr": mr, "sst": sst}
+
+
+def load(name: str | os.PathLike, root: str | os.PathLike | None = None, download: bool = True, **options) -> Data:
+    """The data set of that name, as fresh tensors.
+
+    Args:
+        name: a key of `DATASETS`, or the path of a file `.npz` of your own, see `npz.load`.
+
+            - "digits": scikit-learn's 8 x 8 digits, 1,200 for training and 597 for testing, float64.
+            - "mnist": 60,000 and 10,000 images of 28 x 28 pixels, float32.
+            - "cifar10": 50,000 and 10,000 images of 3 x 32 x 32 pixels, float32; or a copy, see `cifar10.load`.
+            - "mr": 8,530 and 2,132 sentences from film reviews, negative (0) or positive (1), as word numbers.
+            - "sst": 8,544, 1,101 (validation) and 2,210 sentences in five classes, as word numbers.
+        root: folder that holds or gets the files, see above; "digits" and an `.npz` need none.
+        download: fetch what is missing.
+        options: of the data set: "mr" and "sst" take `vocabulary`, see `text.data`.
+
+    Raises:
+        ValueError: an unknown name or option; the message lists the known ones.
+        DataError: see there.
+    """
+    if str(name).endswith(".npz"):
+        _check_options(name, npz.load, options)
+        return npz.load(Path(name).expanduser(), **options)
+    module = _module(name)
+    _check_options(name, module.load, options)
+    return module.load(data_root(root), download, **options)
+
+
+def fetch(name: str, root: str | os.PathLike | None = None) -> None:
+    """Fetch the files of a data set that are missing below the root, and verify all of them. Of CIFAR-10 it fetches
+    the original, even where a copy lies.
+
+    Raises: as `load`.
+    """
+    fetching.provide(_module(name).ARCHIVES, data_root(root), download=True)
+
+
+class Status(NamedTuple):
+    """Whether a data set can be read."""
+
+    state: str  # "intact", "missing" or "damaged"
+    found: Found | None  # if intact
+    fault: str = ""  # else: which file, and what to do
+
+
+def status(name: str, root: str | os.PathLike | None = None) -> Status:
+    """Look for a data set and verify its files, without fetching or changing anything.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    try:
+        return Status("intact", _module(name).provide(data_root(root), download=False))
+    except MissingData as error:
+        return Status("missing", None, str(error))
+    except DataError as error:
+        return Status("damaged", None, str(error))
+
+
+def data_root(root: str | os.PathLike | None = None) -> Path:
+    """The folder in which data sets are looked for, whether it exists or not."""
+    if root is None:
+        from platformdirs import user_cache_path
+
+        root = os.environ.get("FAIRFL_DATA") or user_cache_path("fairfl", appauthor=False)
+    return Path(root).expanduser()
+
+
+def _module(name: str):
+    if name not in DATASETS:
+        raise ValueError(f"unknown data set {str(name)!r}; known are {', '.join(sorted(DATASETS))}, "
+                         "and the path of a file .npz")
+    return DATASETS[name]
+
+
+def _check_options(name: str | os.PathLike, function, options: dict) -> None:
+    known = [p.name for p in signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    if unknown := [option for option in options if option not in known]:
+        raise ValueError(f"unknown option {unknown[0]!r} of the data set {str(name)!r}; "
+                         f"known are {', '.join(known) or 'none'}")

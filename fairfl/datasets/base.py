@@ -1,0 +1,48 @@
+"""What a data set is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Data(NamedTuple):
+    """A data set, split into training pool and test set."""
+
+    name: str
+    x: Tensor  # (n, channels, height, width) floating point, or (n, length) int64 word numbers
+    y: Tensor  # (n,) int64
+    test_x: Tensor
+    test_y: Tensor
+    classes: int  # labels lie in 0 to classes - 1
+    sha256: str  # of what was read
+    original: bool  # False for anything that was not verified to be the published files
+    validation: tuple[Tensor, Tensor] | None = None  # x and y of the published validation set, where there is one
+    vocabulary: tuple[str, ...] | None = None  # word number -> word, of texts; 0 is the padding, 1 an unknown word
+
+
+class About(NamedTuple):
+    """What a user of a data set should know, and cite."""
+
+    title: str
+    samples: tuple[int, int, int]  # training pool, validation set, test set
+    citation: str
+    licence: str
+    home: str  # address of the page that describes it
+
+
+class Found(NamedTuple):
+    """Files that were found and verified."""
+
+    place: str  # where they lie
+    sha256: str
+    original: bool  # verified to be the published files
+
+
+class DataError(Exception):
+    """A data set is missing, damaged or out of reach; the message names the file and says what to do."""
+
+
+class MissingData(DataError):
+    """A file of a data set is not there."""

@@ -1,0 +1,65 @@
+"""MR: sentences from film reviews, negative or positive ("sentence polarity dataset v1.0")."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from fairfl.datasets import fetching, text
+from fairfl.datasets.base import About, Data, Found
+from fairfl.datasets.fetching import Archive
+
+ABOUT = About(
+    title="MR, sentence polarity",
+    samples=(8530, 0, 2132),
+    citation="Pang and Lee: Seeing stars: Exploiting class relationships for sentiment categorization with respect "
+    "to rating scales. ACL 2005",
+    licence="not stated by its authors",
+    home="https://www.cs.cornell.edu/people/pabo/movie-review-data/",
+)
+ARCHIVE = f"{ABOUT.home}rt-polaritydata.tar.gz"
+ARCHIVES = (
+    Archive(
+        (
+            ARCHIVE,
+            f"https://web.archive.org/web/2020id_/{ARCHIVE}",
+            "https://storage.googleapis.com/seldon-datasets/sentence_polarity_v1/rt-polaritydata.tar.gz",
+        ),
+        {  # by label
+            "rt-polaritydata/rt-polarity.neg":
+                "sha256:4ace77d558c3714723843f1d65b60c01e3417b208180f0728808d76ad0eeeaca",
+            "rt-polaritydata/rt-polarity.pos":
+                "sha256:2da124ec187a9d5a29c9f04e91c540e02baed5af8868f550a26bd6fd4dbf8bf0",
+        },
+    ),
+)
+
+
+def provide(root: Path, download: bool) -> Found:
+    """The two files, verified."""
+    return fetching.provide(ARCHIVES, root, download)
+
+
+def load(root: Path, download: bool, *, vocabulary: str = "train") -> Data:
+    """8,530 sentences for training and 2,132 for testing, half of each negative (0) and half positive (1), always
+    split in the same way; word numbers as in `text.encode`.
+
+    There is no published split, and the files hold all negative sentences before all positive ones. So the split
+    must be stratified: a test set cut off the end would hold one class only, and "accuracy" on it would be the recall
+    of that class. Words are what stands between white space, in lower case as in the files.
+
+    Args:
+        vocabulary: see `text.data`.
+    """
+    from sklearn.model_selection import train_test_split
+
+    found = provide(root, download)
+    # Not splitlines: sentences hold the character \x85, which Unicode takes for the end of a line
+    lines = [(root / file).read_bytes().decode("latin-1").removesuffix("\n").split("\n") for file in ARCHIVES[0].files]
+    sentences = [line.lower().split() for part in lines for line in part]
+    labels = [label for label, part in enumerate(lines) for _ in part]
+    x, test_x, y, test_y = train_test_split(
+        sentences, labels, test_size=len(sentences) // 10 * 2, random_state=0, stratify=labels
+    )
+    return text.data("mr", found, (x, torch.tensor(y)), (test_x, torch.tensor(test_y)), classes=2, source=vocabulary)
