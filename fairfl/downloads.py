@@ -7,13 +7,17 @@ kept among those that have just this magnitude. One sort serves all agents. Chap
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import hardshrink
 
 from fairfl import rewards
+
+SLICE = 1 << 17  # entries that stay in a CPU's cache
 
 
 class Reward(Protocol):
@@ -28,15 +32,7 @@ class Reward(Protocol):
         """Add to each row of models (N, D) that agent's download, in place."""
 
 
-class _Rows:
-    """A reward that is added row by row."""
-
-    def add_to(self, models: Tensor) -> None:
-        for i in range(len(models)):
-            models[i] += self.row(i)
-
-
-class Everything(_Rows):
+class Everything:
     """All N agents download the aggregate (D,) as it is."""
 
     def __init__(self, aggregate: Tensor, agents: int) -> None:
@@ -46,8 +42,11 @@ class Everything(_Rows):
     def row(self, i: int) -> Tensor:
         return self.aggregate.clone()
 
+    def add_to(self, models: Tensor) -> None:
+        models += self.aggregate
 
-class OwnUpdates(_Rows):
+
+class OwnUpdates:
     """Each agent keeps its own update, a row of (N, D), and gets nothing from the others."""
 
     def __init__(self, updates: Tensor) -> None:
@@ -57,8 +56,11 @@ class OwnUpdates(_Rows):
     def row(self, i: int) -> Tensor:
         return self.updates[i].clone()
 
+    def add_to(self, models: Tensor) -> None:
+        models += self.updates
 
-class Sparsified(_Rows):
+
+class Sparsified:
     """Agent i downloads the `counts[i, b]` entries of block b of the aggregate that are largest in magnitude.
 
     Args:
@@ -68,7 +70,7 @@ class Sparsified(_Rows):
         keep_ties: keep *all* entries as large as the last one that is kept, even if these are more than `counts`.
 
     Raises:
-        ValueError: a count is negative or larger than its block.
+        ValueError: a count is negative or larger than its block, or the aggregate holds NaN or infinite entries.
     """
 
     def __init__(self, aggregate: Tensor, counts: Tensor, blocks: Sequence[slice], keep_ties: bool = False) -> None:
@@ -78,47 +80,89 @@ class Sparsified(_Rows):
         if counts.shape[1:] != sizes.shape or (counts < 0).any() or (counts > sizes).any():
             raise ValueError(f"counts of shape {tuple(counts.shape)} must lie between 0 and the sizes of the "
                              f"{len(sizes)} blocks, {sizes.tolist()}")
-        self.limits = [
-            _limits(aggregate[block].abs(), counts[:, b].tolist(), keep_ties) for b, block in enumerate(self.blocks)
-        ]
-        self.kept = torch.tensor([sum(int(keep.sum()) for keep in self._masks(i)) for i in range(len(counts))]) \
-            if keep_ties else counts.sum(dim=1)
-
-    def _masks(self, i: int) -> list[Tensor]:
-        """For each block, which entries agent i keeps."""
-        masks = []
-        for block, limits in zip(self.blocks, self.limits, strict=True):
-            magnitude = self.aggregate[block].abs()
-            threshold, last = limits[i]
-            keep = magnitude > threshold
-            if last >= 0:
-                keep[: last + 1] |= magnitude[: last + 1] == threshold
-            masks.append(keep)
-        return masks
+        self.limits, self.kept = [], torch.zeros(len(counts), dtype=torch.int64)
+        for block, quotas in zip(self.blocks, counts.T, strict=True):
+            magnitude = aggregate[block].abs()
+            ascending = _sort(magnitude)
+            if not ascending[-1:].isfinite().all():  # NaN comes last
+                raise ValueError(f"the aggregate holds NaN or infinite entries between {block.start} and {block.stop}")
+            if keep_ties:
+                quotas = _with_ties(ascending, quotas)
+            self.limits.append(limits(magnitude, ascending, quotas))
+            self.kept += quotas
 
     def row(self, i: int) -> Tensor:
-        return self.aggregate * torch.cat(self._masks(i))
+        download = torch.zeros_like(self.aggregate)
+        for part, level in self._parts(i):
+            download[part] = hardshrink(self.aggregate[part], level)
+        return download
+
+    def add_to(self, models: Tensor) -> None:
+        step = SLICE if models.device.type == "cpu" else self.aggregate.numel()
+        for i, model in enumerate(models):
+            for part, level in self._parts(i):
+                for own, entries in zip(model[part].split(step), self.aggregate[part].split(step), strict=True):
+                    own += hardshrink(entries, level)
+
+    def _parts(self, i: int) -> Iterator[tuple[slice, float]]:
+        """Parts that make up the vector, and the level that an entry there must exceed in magnitude for agent i."""
+        for block, found in zip(self.blocks, self.limits, strict=True):
+            threshold, last = found[i]
+            after = block.start + last + 1
+            yield slice(block.start, after), _just_below(threshold, self.aggregate.dtype)
+            yield slice(after, block.stop), threshold
 
 
-def _limits(magnitude: Tensor, counts: list[int], keep_ties: bool) -> list[tuple[float, int]]:
+def limits(magnitude: Tensor, ascending: Tensor, counts: Tensor) -> list[tuple[float, int]]:
     """For each count: the magnitude that an entry must exceed, and the last index at which equality suffices (-1:
-    nowhere)."""
-    ascending = magnitude.sort().values
-    size = len(magnitude)
-    limits = []
-    for q in counts:
-        if q == 0:
-            limits.append((float("inf"), -1))
-            continue
-        threshold = ascending[size - q]
-        last = size - 1
-        if not keep_ties:
-            above = size - int(torch.searchsorted(ascending, threshold, right=True))
-            first = int(torch.searchsorted(ascending, threshold))
-            if q < size - first:  # more entries have this magnitude than may be kept
-                last = int((magnitude == threshold).nonzero()[q - above - 1])
-        limits.append((float(threshold), last))
-    return limits
+    nowhere).
+
+    Args:
+        magnitude: |u_N|, (D,). ascending: the same, sorted.
+        counts: (N,) int64, entries to keep, from 0 to D.
+    """
+    size, found = len(ascending), []
+    thresholds = ascending[(size - counts).clamp(max=size - 1)]
+    smaller = torch.searchsorted(ascending, thresholds).tolist()
+    up_to = torch.searchsorted(ascending, thresholds, right=True).tolist()
+    for q, threshold, first, stop in zip(counts.tolist(), thresholds.tolist(), smaller, up_to, strict=True):
+        wanted = q - (size - stop)  # of the stop - first entries that have this magnitude
+        last = size - 1 if wanted == stop - first else position(magnitude, threshold, wanted)
+        found.append((threshold, last))
+    return found
+
+
+def position(magnitude: Tensor, value: float, k: int) -> int:
+    """The index of the k-th entry that equals `value`; -1 for k = 0."""
+    if k == 0:
+        return -1
+    if magnitude.device.type != "cpu":
+        return int((magnitude == value).nonzero()[k - 1])
+    for start in range(0, len(magnitude), SLICE):
+        equal = magnitude.numpy()[start : start + SLICE] == value
+        here = np.count_nonzero(equal)
+        if k <= here:
+            return start + int(np.flatnonzero(equal)[k - 1])
+        k -= here
+    raise ValueError(f"fewer entries than asked for equal {value}")
+
+
+def _with_ties(ascending: Tensor, counts: Tensor) -> Tensor:
+    """The counts that keep, with the smallest entry that is kept, all that equal it."""
+    size = len(ascending)
+    smaller = torch.searchsorted(ascending, ascending[(size - counts).clamp(max=size - 1)])
+    return torch.where(counts > 0, size - smaller.cpu(), 0)
+
+
+def _sort(magnitude: Tensor) -> Tensor:
+    """Ascending. On a CPU numpy's sort is many times as fast as torch's."""
+    if magnitude.device.type == "cpu":
+        return torch.from_numpy(np.sort(magnitude.numpy()))
+    return magnitude.sort().values
+
+
+def _just_below(value: float, dtype: torch.dtype) -> float:
+    return torch.nextafter(torch.tensor(value, dtype=dtype), torch.tensor(-torch.inf, dtype=dtype)).item()
 
 
 def sparsify(

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairfl import rewards
+from fairfl import downloads, rewards
 from fairfl.downloads import Everything, OwnUpdates, Sparsified, sparsify
 
 F64 = torch.float64
@@ -23,6 +23,64 @@ def test_same_as_the_textbook_mask_ties_or_not(entries, data):
         assert torch.equal(reward.row(i), rewards.mask(u, count))
         assert torch.equal(models[i], 1 + rewards.mask(u, count))
     assert reward.kept.tolist() == q
+
+
+HARD = {  # magnitudes of which many are equal, and numbers at both ends of what a float can be
+    "ties": [-2.0, -1.0, -0.5, 0.0, -0.0, 0.5, 1.0, 2.0],
+    "zeros": [0.0, 0.0, 0.0, -0.0, 1.0],
+    "denormal": [0.0, -0.0, 5e-324, -1e-323, 1e-45, -3e-45, 1e-40, 1e-310],
+    "largest": [3.4028234e38, -3.4028234e38, 1.0, 0.0],
+    "one magnitude": [1.0, -1.0],
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("slice_size", [7, 1 << 17])
+def test_same_as_the_textbook_mask_on_hard_vectors_of_any_length(name, dtype, slice_size, monkeypatch):
+    monkeypatch.setattr(downloads, "SLICE", slice_size)  # short ones have many seams to get wrong
+    draws = torch.Generator().manual_seed(0)
+    u = torch.tensor(HARD[name], dtype=F64)[torch.randint(len(HARD[name]), (203,), generator=draws)].to(dtype)
+    counts = torch.tensor([[0], [1], [6], [7], [8], [60], [101], [102], [202], [203]])
+    reward, models = Sparsified(u, counts, [slice(0, 203)]), torch.zeros(10, 203, dtype=dtype)
+    reward.add_to(models)
+    for i, q in enumerate(counts.flatten().tolist()):
+        assert torch.equal(reward.row(i), rewards.mask(u, q))
+        assert torch.equal(models[i], rewards.mask(u, q))
+
+
+@pytest.mark.parametrize("keep_ties", [False, True])
+def test_layers_are_masked_each_by_itself(keep_ties):
+    draws = torch.Generator().manual_seed(1)
+    u = torch.randint(-4, 5, (500,), generator=draws).double()
+    blocks = [slice(0, 200), slice(200, 201), slice(201, 500)]
+    quality = torch.tensor([0.0, 0.3, 0.77, 1.0], dtype=F64)
+    reward, models = sparsify(u, quality, blocks, keep_ties=keep_ties), torch.zeros(4, 500, dtype=F64)
+    reward.add_to(models)
+    for i in range(4):
+        masked, kept = [], 0
+        for part, q in ((u[block], int(rewards.count(quality[i], len(u[block])))) for block in blocks):
+            if keep_ties and q:
+                q = int((part.abs() >= part.abs().sort(descending=True).values[q - 1]).sum())
+            masked.append(rewards.mask(part, q))
+            kept += q
+        assert torch.equal(reward.row(i), torch.cat(masked)) and torch.equal(models[i], torch.cat(masked))
+        assert reward.kept[i] == kept
+
+
+def test_limits_by_hand():
+    magnitude = torch.tensor([2.0, 1.0, 2.0, 1.0, 0.0, 1.0])
+    found = downloads.limits(magnitude, magnitude.sort().values, torch.tensor([0, 1, 2, 3, 4, 5, 6]))
+    assert found[1:] == [(2.0, 0), (2.0, 5), (1.0, 1), (1.0, 3), (1.0, 5), (0.0, 5)]
+    assert found[0] == (2.0, -1)  # nothing is larger than the largest
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_finite_is_refused(wrong):
+    u = torch.ones(6)
+    u[4] = wrong
+    with pytest.raises(ValueError, match="NaN or infinite entries between 3 and 6"):
+        Sparsified(u, torch.tensor([[1, 1]]), [slice(0, 3), slice(3, 6)])
 
 
 def test_eq_5_by_hand():
