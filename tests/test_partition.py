@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -5,7 +6,9 @@ from hypothesis import strategies as st
 
 from fairfl import partition as parts
 from fairfl.datasets import Data, load
-from fairfl.partition import Agent, class_counts, label_noise, partition
+from fairfl.partition import Agent, class_counts, hold_out, label_noise, partition
+from fairfl.partition.class_sets import class_sets, demand
+from fairfl.partition.mixtures import allot
 
 
 def pool(n: int, classes: int = 10) -> Data:
@@ -28,6 +31,7 @@ KINDS = {
     "arithmetic": ("pow", {"law": "arithmetic"}),
     "nested": ("cla", {"held": "nested"}),
     "spread": ("cla", {"held": "spread"}),
+    "dirichlet": ("dirichlet", {}),
 }
 
 
@@ -49,12 +53,82 @@ def test_disjoint_complete_and_in_order(kind, agents, size, seed):
     assert min(sizes(shards)) >= 1
     for agent in shards:
         assert agent.y.dtype == torch.int64 and torch.equal(agent.x.flatten().long() % 10, agent.y)
-    if kind in ("uni", "nested", "spread"):
+    if kind in ("uni", "nested", "spread", "dirichlet"):
         assert sizes(shards) == [size] * agents
     elif kind == "pow":
         assert sizes(shards) == sorted(sizes(shards))
     else:
         assert sizes(shards)[:-1] == sorted(sizes(shards)[:-1])
+
+
+# What the data sets deal out: samples (floats or word numbers) and how many of each class, with the size of a shard
+SHAPES = {
+    "digits": (torch.float64, [119, 122, 118, 122, 121, 122, 121, 119, 116, 120], 40),
+    "mnist": (torch.float32, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949], 600),
+    "cifar10, the copy": (torch.float32, [2500] * 10, 500),
+    "mr": (torch.int64, [4265, 4265], 85),
+    "sst": (torch.int64, [1092, 2218, 1624, 2322, 1288], 85),
+}
+REPLACED = KINDS | {"replaced": ("cla", {"replace": True})}
+
+
+@pytest.mark.parametrize("kind", REPLACED)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_partition_of_every_data_set(shape, kind):
+    """50 seeds, with 1 to 100 agents: what must hold whatever is drawn."""
+    (dtype, counts, size), (name, options) = SHAPES[shape], REPLACED[kind]
+    y = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    data, c = (torch.arange(len(y)).to(dtype).reshape(-1, 1), y), len(counts)
+    for seed in range(50):
+        n = (1, 2, 3, 5, 10, 20, 100)[seed % 7]
+        n = min(n, len(y) // size)
+        if kind in ("nested", "spread"):  # without replacement, as much as there is of the class that all want
+            size_now = max(c, min(size, min(counts) // n))
+            n = min(n, min(counts) // size_now)
+        else:
+            size_now = size
+        shards = partition(name, data, n, size_now, seed, **options)
+        taken, per_class = torch.cat([agent.x for agent in shards]).flatten(), class_counts(shards, c)
+        assert len(shards) == n and len(taken) == n * size_now == per_class.sum()
+        assert all(agent.x.dtype == dtype and torch.equal(y[agent.x.flatten().long()], agent.y) for agent in shards)
+        if kind != "replaced":
+            assert len(taken.unique()) == len(taken)
+        here = per_class.sum(1).tolist()
+        if name == "pow":
+            body = here[:-1] if kind == "arithmetic" else here
+            assert body == sorted(body) and min(here) >= 1
+            assert n < 3 or len(set(here)) > 1
+        else:
+            assert here == [size_now] * n
+        if name == "cla":
+            assert (per_class > 0).sum(1).tolist() == [1 + i * (c - 1) // max(n - 1, 1) for i in range(n)]
+            held = per_class.double().masked_fill(per_class == 0, torch.nan)
+            assert all(row[~row.isnan()].max() - row[~row.isnan()].min() <= 1 for row in held)
+        if seed < 3:
+            again = partition(name, data, n, size_now, seed, **options)
+            other = partition(name, data, n, size_now, seed + 1, **options)
+            assert all(torch.equal(a.x, b.x) for a, b in zip(shards, again, strict=True))
+            assert not all(torch.equal(a.x, b.x) for a, b in zip(shards, other, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["uni", "pow", "arithmetic", "dirichlet"])
+def test_no_size_is_all_that_there_is(kind):
+    name, options = KINDS[kind]
+    shards = partition(name, pool(103), 5, None, 0, **options)
+    assert sum(sizes(shards)) == 100
+    assert indices(shards) == indices(partition(name, pool(103), 5, 20, 0, **options))
+
+
+def test_no_size_for_classes():
+    assert sizes(parts.classes(pool(103), 5, None, 0, replace=True)) == [20] * 5
+    with pytest.raises(ValueError, match="5 agents with 20 samples each want 34 samples of class 0, there are 11"):
+        parts.classes(pool(103), 5, None, 0)
+
+
+@pytest.mark.parametrize("kind", parts.PARTITIONS)
+def test_more_agents_than_samples(kind):
+    with pytest.raises(ValueError, match="7 agents cannot share 6 samples"):
+        partition(kind, pool(6, 2), 7, None, 0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,18 +171,20 @@ def test_by_name():
     steep = parts.power_law(data, 3, 10, 0, exponent=2)
     assert indices(partition("Pow", data, 3, 10, 0, exponent=2)) == indices(steep)
     assert indices(partition("cla", data, 3, 10, 0)) == indices(parts.classes(data, 3, 10, 0))
-    with pytest.raises(ValueError, match="'iid'; known are cla, pow, uni"):
+    few = parts.dirichlet(data, 3, 10, 0, concentration=0.1)
+    assert indices(partition("Dirichlet", data, 3, 10, 0, concentration=0.1)) == indices(few)
+    with pytest.raises(ValueError, match="'iid'; known are cla, dirichlet, pow, uni"):
         partition("iid", data, 3, 10, 0)
 
 
-@pytest.mark.parametrize("kind", ["uni", "pow", "cla"])
+@pytest.mark.parametrize("kind", parts.PARTITIONS)
 @pytest.mark.parametrize(("agents", "size"), [(0, 5), (5, 0), (-1, 5)])
 def test_nothing_to_deal_out(kind, agents, size):
     with pytest.raises(ValueError, match="at least 1"):
         partition(kind, pool(100), agents, size, 0)
 
 
-@pytest.mark.parametrize("kind", ["uni", "pow", "cla"])
+@pytest.mark.parametrize("kind", parts.PARTITIONS)
 def test_no_pool(kind):
     with pytest.raises(ValueError, match="0 samples and 0 labels"):
         partition(kind, pool(0), 2, 10, 0)
@@ -119,7 +195,7 @@ def test_no_pool(kind):
 # -------------------------------------------------------------------------------------------------------- UNI
 
 
-@pytest.mark.parametrize("kind", ["uni", "pow"])
+@pytest.mark.parametrize("kind", ["uni", "pow", "dirichlet"])
 def test_the_error_names_the_largest_shard_that_fits(kind):
     data = pool(103)
     with pytest.raises(ValueError, match="want 105 samples, there are 103; the largest shard .* has 20$"):
@@ -198,10 +274,10 @@ def test_mean_share_of_classes(agents, percent):
 def test_invariants_of_classes(held, classes):
     """Up to 100 agents, without drawing: numbers of classes, how evenly agents and classes are served."""
     for n in range(1, 101):
-        sets = parts._class_sets(n, classes, held)
+        sets = class_sets(n, classes, held)
         number = [1] if n == 1 else [1 + i * (classes - 1) // (n - 1) for i in range(n)]
         assert [len(set(s)) for s in sets] == number
-        wanted = parts._demand(sets, 37, classes)
+        wanted = demand(sets, 37, classes)
         assert wanted.sum(1).tolist() == [37] * n
         for row, labels in zip(wanted, sets, strict=True):
             assert row[labels].max() - row[labels].min() <= 1
@@ -216,7 +292,7 @@ def test_a_float_linspace_would_lose_a_class():
     """Why numbers of classes are computed in integers: k must reach C, and whole steps must stay whole."""
     for c in range(2, 60):
         for n in range(2, 60):
-            counts = [len(s) for s in parts._class_sets(n, c, "nested")]
+            counts = [len(s) for s in class_sets(n, c, "nested")]
             assert counts[0] == 1 and counts[-1] == c
             assert all((n - 1) * (k - 1) <= i * (c - 1) < (n - 1) * k for i, k in enumerate(counts))
 
@@ -272,6 +348,107 @@ def test_a_missing_class_that_nobody_wants():
 def test_unknown_way_of_holding():
     with pytest.raises(ValueError, match="'random'; known are nested, spread"):
         parts.classes(pool(1000), 5, 10, 0, held="random")
+
+
+# -------------------------------------------------------------------------------------------------- Dirichlet
+
+
+def literal(shares, size: int, supply: list[int]) -> list[list[float]]:
+    """The sharing of scarce classes in fractions, without rounding, straight from its description."""
+    held, left = [[0.0] * len(supply) for _ in shares], [float(s) for s in supply]
+    for _ in range(100):
+        asked = []
+        for row, have in zip(shares, held, strict=True):
+            open_shares = [w if rest > 1e-9 else 0 for w, rest in zip(row, left, strict=True)]
+            whole = sum(open_shares)
+            asked.append([max(0.0, size - sum(have)) * w / whole if whole else 0 for w in open_shares])
+        for k, rest in enumerate(left):
+            wanted = sum(row[k] for row in asked)
+            cut = min(1, rest / wanted) if wanted else 0
+            for have, row in zip(held, asked, strict=True):
+                have[k] += row[k] * cut
+            left[k] -= wanted * cut
+    return held
+
+
+def test_scarce_classes_by_hand():
+    # Both want 8 of class 0, of which there are 10: 5 each; they lack 5, wanted 1 : 1 of the other two classes
+    assert allot(np.array([[0.8, 0.1, 0.1], [0.8, 0.1, 0.1]]), 10, [10, 6, 4]).tolist() == [[5, 3, 2], [5, 3, 2]]
+    # Enough of everything: the shares themselves, by largest remainder
+    assert allot(np.array([[0.5, 0.3, 0.2], [0, 0, 1]]), 7, [9, 9, 9]).tolist() == [[4, 2, 1], [0, 0, 7]]
+    # Whoever wants a class only that is gone takes of the others what there is, in proportion
+    assert allot(np.array([[1.0, 0, 0], [1.0, 0, 0]]), 4, [2, 4, 2]).tolist() == [[1, 2, 1], [1, 2, 1]]
+
+
+@given(seed=st.integers(0, 10**6), agents=st.integers(1, 12), classes=st.integers(2, 10))
+@settings(max_examples=50, deadline=None)
+def test_shares_are_kept_as_well_as_the_supply_allows(seed, agents, classes):
+    draws = np.random.default_rng(seed)
+    shares = draws.dirichlet([0.5] * classes, size=agents) + 1e-6
+    supply = draws.integers(1, 200, classes).tolist()
+    size = max(1, int(sum(supply) * draws.uniform(0.3, 1)) // agents)
+    if size * agents > sum(supply):
+        return
+    counts = allot(shares, size, supply)
+    assert counts.min() >= 0 and (counts.sum(0) <= supply).all() and counts.sum(1).tolist() == [size] * agents
+    # Rounding moves a sample a turn, and there are at most as many turns as classes
+    assert np.abs(counts - np.array(literal(shares, size, supply))).max() <= 2 * classes
+
+
+def test_dirichlet_follows_numpys_shares_when_there_is_enough():
+    data = pool(100_000)
+    counts = class_counts(parts.dirichlet(data, 50, 400, 3, concentration=2.0), 10).numpy()
+    # Variance of a share: (1/10)(9/10) / (10 * 2 + 1)
+    assert abs((counts / 400).var(0).mean() - 0.09 / 21) < 0.15 * 0.09 / 21
+    assert abs((counts / 400).mean() - 0.1) < 1e-12
+
+
+@pytest.mark.parametrize("concentration", [5e-324, 1e-300, 1e-3, 0.5, 10, 1e300])
+def test_any_concentration(concentration):
+    digits = load("digits")
+    agents = parts.dirichlet(digits, 20, None, 0, concentration=concentration)
+    assert class_counts(agents, 10).sum(0).tolist() == digits.y.bincount().tolist()  # the whole pool
+    enough = class_counts(parts.dirichlet(pool(100_000), 20, 400, 0, concentration=concentration), 10) / 400
+    if concentration < 0.01:
+        assert enough.max(1).values.mean() > 0.97
+    if concentration == 1e300:
+        assert (enough == 0.1).all()
+
+
+def test_wrong_concentration():
+    for concentration in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="concentration must be positive and finite"):
+            parts.dirichlet(pool(100), 5, 10, 0, concentration=concentration)
+
+
+# --------------------------------------------------------------------------------------------------- hold out
+
+
+@pytest.mark.parametrize(("n", "count", "expected"), [(1200, None, 120), (60_000, None, 1000), (37, 5, 5), (9, 8, 8)])
+def test_held_out_samples_are_stratified_and_nobody_elses(n, count, expected):
+    data = pool(n, 3)._replace(y=torch.arange(n).remainder(6).clamp(max=2))  # a sixth, a sixth, two thirds
+    for seed in range(20):
+        rest, (x, y) = hold_out(data, count, seed)
+        held, left = x.flatten().long().tolist(), rest.x.flatten().long().tolist()
+        assert len(held) == expected and sorted(held + left) == list(range(n)) and left == sorted(left)
+        assert torch.equal(data.y[held], y) and torch.equal(data.y[left], rest.y)
+        assert (y.bincount(minlength=3) - data.y.bincount() * (expected / n)).abs().max() < 1
+        assert rest._replace(x=data.x, y=data.y) == data
+    first, again, other = (hold_out(data, count, seed)[1][0] for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+def test_a_published_validation_set_is_taken_whole():
+    published = (torch.zeros(4, 1), torch.tensor([0, 1, 2, 1]))
+    data = pool(100)._replace(validation=published)
+    rest, validation = hold_out(data, 2, 0)
+    assert rest is data and validation is published
+
+
+@pytest.mark.parametrize("count", [0, -1, 100, 1000])
+def test_nothing_to_hold_out(count):
+    with pytest.raises(ValueError, match=f"count must lie between 1 and 99 .* not {count}"):
+        hold_out(pool(100), count, 0)
 
 
 # ------------------------------------------------------------------------------------------------ label noise
