@@ -6,6 +6,7 @@ import click
 
 from fairfl import __version__
 from fairfl.commands.bench import bench
+from fairfl.commands.data import data
 from fairfl.commands.reproduce import reproduce
 
 
@@ -17,6 +18,7 @@ def main() -> None:
 
 main.add_command(reproduce)
 main.add_command(bench)
+main.add_command(data)
 
 if __name__ == "__main__":
     main(prog_name="python -m fairfl")

@@ -272,7 +272,7 @@ def test_a_copy_is_no_original(tmp_path):
     assert data.x.shape == (4, 3, 32, 32) and data.test_x.shape == (2, 3, 32, 32)
     assert data.y.tolist() == [0, 1, 2, 3] and data.y.dtype == torch.int64
     assert data.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert status("cifar10", tmp_path) == ("intact", (str(path), data.sha256, False), "")
+    assert status("cifar10", tmp_path) == ("intact", (str(path), data.sha256, False, (4, 0, 2)), "")
 
 
 def test_fetching_wants_the_original_even_beside_a_copy(tmp_path):

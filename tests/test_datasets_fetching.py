@@ -98,7 +98,7 @@ def test_the_checksum_is_that_of_sha256sum(tmp_path):
     write(tmp_path, FILES)
     listing = subprocess.run(["sha256sum", "a.txt", "b.txt"], cwd=tmp_path / "folder", capture_output=True).stdout
     found = provide([Archive((), PINS)], tmp_path, download=False)
-    assert found == (str(tmp_path / "folder"), hashlib.sha256(listing).hexdigest(), True)
+    assert found == (str(tmp_path / "folder"), hashlib.sha256(listing).hexdigest(), True, None)
 
 
 def test_md5_pins_are_compared_too_and_the_checksum_is_still_sha256(tmp_path):

@@ -41,9 +41,9 @@ def load(name: str | os.PathLike, root: str | os.PathLike | None = None, downloa
         ValueError: an unknown name or option; the message lists the known ones.
         DataError: see there.
     """
-    if str(name).endswith(".npz"):
+    if (path := _own(name)) is not None:
         _check_options(name, npz.load, options)
-        return npz.load(Path(name).expanduser(), **options)
+        return npz.load(path)
     module = _module(name)
     _check_options(name, module.load, options)
     return module.load(data_root(root), download, **options)
@@ -55,7 +55,8 @@ def fetch(name: str, root: str | os.PathLike | None = None) -> None:
 
     Raises: as `load`.
     """
-    fetching.provide(_module(name).ARCHIVES, data_root(root), download=True)
+    if archives := _module(name).ARCHIVES:
+        fetching.provide(archives, data_root(root), download=True)
 
 
 class Status(NamedTuple):
@@ -66,13 +67,15 @@ class Status(NamedTuple):
     fault: str = ""  # else: which file, and what to do
 
 
-def status(name: str, root: str | os.PathLike | None = None) -> Status:
-    """Look for a data set and verify its files, without fetching or changing anything.
+def status(name: str | os.PathLike, root: str | os.PathLike | None = None) -> Status:
+    """Look for a data set, or a file `.npz`, and verify it, without fetching or changing anything.
 
     Raises:
         ValueError: an unknown name.
     """
     try:
+        if (path := _own(name)) is not None:
+            return Status("intact", npz.provide(path))
         return Status("intact", _module(name).provide(data_root(root), download=False))
     except MissingData as error:
         return Status("missing", None, str(error))
@@ -87,6 +90,11 @@ def data_root(root: str | os.PathLike | None = None) -> Path:
 
         root = os.environ.get("FAIRFL_DATA") or user_cache_path("fairfl", appauthor=False)
     return Path(root).expanduser()
+
+
+def _own(name: str | os.PathLike) -> Path | None:
+    """The path of a file .npz, if the name is one."""
+    return Path(name).expanduser() if str(name).endswith(".npz") else None
 
 
 def _module(name: str):

@@ -38,6 +38,7 @@ class Found(NamedTuple):
     place: str  # where they lie
     sha256: str
     original: bool  # verified to be the published files
+    samples: tuple[int, int, int] | None = None  # as in About, of anything that is not the published files
 
 
 class DataError(Exception):

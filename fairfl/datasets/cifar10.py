@@ -41,8 +41,7 @@ ARCHIVES = (
 def provide(root: Path, download: bool) -> Found:
     """The original, verified; or, where nothing of it lies, a copy, whole."""
     if copy := _copy(root):
-        npz.read(copy)
-        return Found(str(copy), fetching.sha256(copy), original=False)
+        return npz.provide(copy)
     return fetching.provide(ARCHIVES, root, download)
 
 
