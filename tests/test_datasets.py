@@ -275,6 +275,13 @@ def test_a_copy_is_no_original(tmp_path):
     assert status("cifar10", tmp_path) == ("intact", (str(path), data.sha256, False, (4, 0, 2)), "")
 
 
+def test_half_an_original_is_not_passed_over_for_a_copy(tiny_cifar, tmp_path):
+    write_copy(tmp_path)
+    write_cifar(tmp_path, {name: tiny_cifar[name] for name in list(tiny_cifar)[:4]})
+    with pytest.raises(MissingData, match="data_batch_5 is missing"):
+        load("cifar10", tmp_path, download=False)
+
+
 def test_fetching_wants_the_original_even_beside_a_copy(tmp_path):
     write_copy(tmp_path)
     with pytest.raises(DataError, match="data_batch_1 is missing and could not be downloaded"):

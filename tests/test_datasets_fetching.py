@@ -151,6 +151,13 @@ def test_fetch_then_offline(server, archive, tmp_path):
     assert len(server.asked) == 1
 
 
+def test_what_arrives_is_on_the_disk_where_it_will_stay(archive, tmp_path, monkeypatch):
+    """Else taking its place would be a copy, which can stop half way."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    provide([archive], tmp_path, download=True)
+    assert below(tmp_path) == FILES
+
+
 def test_one_file_packed_by_itself(server, tmp_path):
     archives = [Archive((server.put(f"/{name}.gz", gzip.compress(FILES[name])),), {name: PINS[name]}) for name in FILES]
     provide(archives, tmp_path, download=True)
