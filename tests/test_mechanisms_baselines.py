@@ -206,15 +206,15 @@ def test_cffl_expels_for_ever():
     torch.testing.assert_close(total, torch.tensor([1, -2.5, 0, 0, 0, 0], dtype=F64))
     assert log["q"].tolist() == [6, 4, 0] and log["weights"].tolist() == [0.5, 0.5, 0]
     assert not reward.row(2).any()
-    for _ in range(3):
-        state, (total, reward, log) = step(mechanism, seen(accuracy=accuracies(0.1, 0.1, 1.0)), state)
-        assert log["c"].tolist() == pytest.approx(state["c"].tolist()) and log["c"][2] == 0 == log["q"][2]
+    for _ in range(3):  # from now on all is as if there were two agents
+        two = mechanism.reputations(state["c"][:2], ALL_THREE[:2], torch.tensor([0.2, 0.3], dtype=F64))[0]
+        state, (total, reward, log) = step(mechanism, seen(accuracy=accuracies(0.2, 0.3, 1.0)), state)
+        assert log["c"].tolist() == pytest.approx([*two.tolist(), 0]) and log["q"][2] == 0
         assert not reward.row(2).any() and total[2] == 0
-    # x is a share of the values of those who are left: 1/2 each, and |R| / 5 keeps sinh's argument where it was
-    expected, _ = mechanism.reputations(torch.tensor([0.5, 0.5], dtype=F64), torch.tensor([True, True]),
-                                        torch.tensor([0.2, 0.1], dtype=F64))
-    shares = torch.tensor([math.sinh(2 * 2 / 3), math.sinh(2 / 3)], dtype=F64)
-    torch.testing.assert_close(expected, 0.4 + 0.2 * shares / shares.sum())
+    # |R| / 5 keeps the mean of sinh's argument where it was: 5 * 2 / 5 * x for x = 2/3, 1/3
+    c, _ = mechanism.reputations(torch.tensor([0.5, 0.5], dtype=F64), ALL_THREE[:2], VALUES[:2])
+    shares = [math.sinh(4 / 3), math.sinh(2 / 3)]
+    assert c.tolist() == pytest.approx([0.4 + 0.2 * share / sum(shares) for share in shares])
 
 
 def test_cffl_keeps_two_agents():
@@ -289,8 +289,10 @@ def test_eci_sums_over_rounds():
 
 
 def test_eci_values_count_from_the_servers_model():
-    _, (_, _, log) = step(ECI(), seen(server=torch.full((6,), 3.0, dtype=F64), models=torch.zeros(3, 6, dtype=F64)))
-    torch.testing.assert_close(log["phi"], PHI, atol=1e-6, rtol=0)
+    setting = replace(SETTING, keys=("1",), sizes=torch.tensor([1]))
+    round = seen(UPDATES[:1], server=torch.full((6,), 3.0, dtype=F64), models=torch.zeros(1, 6, dtype=F64),
+                 accuracy=lambda models: models[:, 0] ** 2)
+    assert step(ECI(), round, setting=setting)[1].log["phi"].tolist() == pytest.approx([4**2 - 3**2])
 
 
 def test_eci_while_no_contribution_is_positive_everybody_gets_everything():
