@@ -34,6 +34,19 @@ def test_the_example_of_valuing_runs_as_printed(tmp_path, capsys):
     assert found["gram"].shape == (10, 10) and capsys.readouterr().out.count("[") == 3
 
 
+def test_the_example_of_a_mechanism_runs_as_printed(tmp_path, capsys):
+    script = tmp_path / "mechanism.py"
+    script.write_text(EXAMPLES[2])
+    found = runpy.run_path(str(script))
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == ["Effort", "CGSV", "FedAvg", "Standalone"] and len(EXAMPLES) == 3
+    history = found["federation"].Federation(found["agents"], found["models"].build("digits_cnn", seed=0),
+                                             found["Effort"]()).run(1)
+    lengths, reward = history["length"][-1], history.last.step.reward
+    assert reward.kept[lengths.argmax()] == found["fed"].layout.dimension
+    assert torch.equal(reward.kept.argsort(), lengths.argsort())
+
+
 @pytest.mark.parametrize("text", [README, (ROOT / "CONTRIBUTING.md").read_text()], ids=["README", "CONTRIBUTING"])
 def test_every_target_and_file_it_names_exists(text):
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
