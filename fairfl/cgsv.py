@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fairfl import sampling
-from fairfl.arrays import float64_device, largest, like, safe_scale, slices, tensor
+from fairfl.arrays import float64_device, largest, like, safe_scale, slices, tensor, width
 from fairfl.games import size_scaled
 from fairfl.shapley import BLOCK, LIMIT, Game, additive, check_limit, coalitions, fold
 
@@ -78,10 +78,11 @@ def cosine(updates, aggregate):
         raise ValueError(f"updates have {u.shape[1]} parameters but the aggregate has {whole.shape[0]}")
     scale, top = safe_scale(largest(u, "updates")), safe_scale(largest(whole[None], "aggregate"))
     inner, squares, square = torch.zeros_like(scale), torch.zeros_like(scale), torch.zeros_like(top)
-    for rows, row in zip(slices(u, scale[:, None]), slices(whole[None], top[:, None]), strict=True):
+    step = width(u)
+    for rows, row in zip(slices(u, scale[:, None], step), slices(whole[None], top[:, None], step), strict=True):
         inner += rows @ row[0]
-        squares += (rows * rows).sum(1)
-        square += (row * row).sum()
+        squares += torch.linalg.vector_norm(rows, dim=1) ** 2
+        square += torch.linalg.vector_norm(row) ** 2
     lengths = squares.sqrt() * square.sqrt()
     return like((inner / lengths).clamp(-1, 1).where(lengths > 0, 0.0), updates)
 

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from fairfl.arrays import float64_device, largest, safe_scale, slices, width
+
 # A sum is taken to cancel when its norm is below this part of what its terms could reach: what is left then is
 # rounding, and its direction means nothing.
 CANCELLED = 10**-6.5
@@ -26,15 +28,22 @@ def check_agents(name: str, values: Tensor) -> None:
 
 
 def norms(updates: Tensor) -> Tensor:
-    """Euclidean norm of each row: (N, D) -> (N,), float64.
+    """Euclidean norm of each row, of any size that a float can have: (N, D) -> (N,), float64.
 
-    Rows are divided by their largest entry first: squares of very large or very small entries would leave the
-    range of a float.
+    Raises:
+        ValueError: an entry is not finite.
     """
-    peaks = updates.abs().amax(dim=1).double()
-    safe = torch.where(peaks > 0, peaks, 1.0)
-    scaled = [torch.linalg.vector_norm(row.double() / peak) for row, peak in zip(updates, safe, strict=True)]
-    return peaks * torch.stack(scaled)
+    lengths = _norms(updates, torch.ones(len(updates), dtype=torch.float64, device=float64_device(updates)))
+    if ((lengths > 1e-100) & (lengths < 1e100)).all():
+        return lengths
+    return _norms(updates, safe_scale(largest(updates, "updates")))  # squares have left the range of a float
+
+
+def _norms(updates: Tensor, scale: Tensor) -> Tensor:
+    squares = torch.zeros_like(scale)
+    for columns in slices(updates, scale[:, None], width(updates)):
+        squares += torch.linalg.vector_norm(columns, dim=1) ** 2
+    return scale * squares.sqrt()
 
 
 def normalise(updates: Tensor, gamma: float, epsilon: float = 0.0) -> Tensor:
@@ -44,22 +53,28 @@ def normalise(updates: Tensor, gamma: float, epsilon: float = 0.0) -> Tensor:
     epsilon, so that updates much shorter than epsilon are *not* brought to length gamma.
 
     Raises:
-        ValueError: gamma is not positive.
+        ValueError: gamma is not positive, or an entry is not finite.
     """
     if not gamma > 0:
         raise ValueError(f"gamma must be positive, not {gamma!r}")
     length = norms(updates) + epsilon
+    factor = torch.where(length > 0, gamma / length, 0.0)
+    limits = torch.finfo(updates.dtype)
+    if ((factor == 0) | ((factor >= limits.tiny) & (factor <= limits.max))).all():
+        return updates * factor.to(updates)[:, None]
+    # In two steps, because gamma / length leaves the range of a float.
     peaks = updates.abs().amax(dim=1)
     safe = torch.where(peaks > 0, peaks, 1.0)
-    # In two steps, because gamma / length overflows for tiny updates.
-    scale = torch.where(length > 0, gamma * safe.double() / length, 0.0)
-    return updates / safe[:, None] * scale.to(updates.dtype)[:, None]
+    scale = torch.where(length > 0, gamma * safe.to(length) / length, 0.0)
+    return updates / safe[:, None] * scale.to(updates)[:, None]
 
 
 def clip(updates: Tensor, gamma: float) -> Tensor:
     """Shorten the updates that are longer than gamma to length gamma; leave the others: (N, D) -> (N, D)."""
-    short = norms(updates) <= gamma
-    return torch.where(short[:, None], updates, normalise(updates, gamma))
+    clipped = normalise(updates, gamma)
+    for i in (norms(updates) <= gamma).nonzero().flatten().tolist():
+        clipped[i] = updates[i]
+    return clipped
 
 
 def aggregate(updates: Tensor, weights: Tensor) -> Tensor:
@@ -74,14 +89,15 @@ def aggregate(updates: Tensor, weights: Tensor) -> Tensor:
     if updates.ndim != 2 or len(updates) != len(weights):
         raise ValueError(f"updates of shape {tuple(updates.shape)} do not fit {len(weights)} weights; "
                          f"expected ({len(weights)}, D)")
-    weights = weights.double().tolist()
-    total = torch.zeros(updates.shape[1], dtype=torch.float64, device=updates.device)
-    for row, weight in zip(updates, weights, strict=True):
-        total.add_(row, alpha=weight)
-    reachable = sum(abs(weight) * norm for weight, norm in zip(weights, norms(updates).tolist(), strict=True))
-    if norms(total[None]).item() <= CANCELLED * reachable:
+    device, step = float64_device(updates), width(updates)
+    weights = weights.to(device, torch.float64)
+    total = updates.new_empty(updates.shape[1])
+    for part, columns in zip(total.split(step), slices(updates, torch.ones(()), step), strict=True):
+        part.copy_(weights @ columns)
+    reachable = (weights.abs() * norms(updates)).sum()
+    if norms(total[None]) <= CANCELLED * reachable:
         total.zero_()
-    return total.to(updates.dtype)
+    return total
 
 
 def importance(r: Tensor, psi: Tensor, alpha: float = 0.95, floor: float | None = 1e-3) -> Tensor:

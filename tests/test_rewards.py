@@ -37,6 +37,32 @@ def test_norms_beyond_the_range_of_their_squares(size):
     torch.testing.assert_close(rewards.normalise(d, 2.0), torch.tensor([[1.2, -1.6, 0.0]], dtype=F64))
 
 
+def test_lengths_of_any_size_beside_each_other_in_float32_too():
+    tiny = 3 * 2.0**-149  # the smallest numbers that float32 has
+    d = torch.tensor([[tiny, 0.0], [3e38, 0.0], [0.0, 0.0], [-0.3, 0.4]])
+    torch.testing.assert_close(rewards.norms(d), vector(tiny, 3e38, 0.0, 0.5), rtol=1e-6, atol=0)
+    u = rewards.normalise(d, 2.0)
+    torch.testing.assert_close(u, torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 0.0], [-1.2, 1.6]]))
+
+
+def test_long_rows_are_summed_in_float64_slice_by_slice():
+    d = torch.full((2, 2_000_003), 0.1)
+    d[:, -1] = 500.0
+    exact = math.sqrt(2_000_002 * float(d[0, 0]) ** 2 + 500**2)
+    torch.testing.assert_close(rewards.norms(d), vector(exact, exact), rtol=1e-12, atol=0)
+    assert torch.equal(rewards.aggregate(d, vector(1.0, 0.5)), (1.5 * d[0].double()).float())
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_updates_that_are_not_finite_are_refused(wrong):
+    d = torch.ones(3, 4)
+    d[1, 2] = wrong
+    for function in (lambda: rewards.normalise(d, 1.0), lambda: rewards.clip(d, 1.0),
+                     lambda: rewards.aggregate(d, torch.ones(3))):
+        with pytest.raises(ValueError, match=r"updates must be finite; rows with NaN or infinity: \[1\]"):
+            function()
+
+
 def test_epsilon_leaves_tiny_updates_short():
     u = rewards.normalise(torch.tensor([[3e-7, 4e-7]], dtype=F64), gamma=1.0, epsilon=1e-7)
     torch.testing.assert_close(u, torch.tensor([[0.5, 2 / 3]], dtype=F64))
