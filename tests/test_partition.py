@@ -297,6 +297,16 @@ def test_a_float_linspace_would_lose_a_class():
             assert all((n - 1) * (k - 1) <= i * (c - 1) < (n - 1) * k for i, k in enumerate(counts))
 
 
+def test_largest_shards_by_hand():
+    # Three agents of 1, 2, 3 classes: n + n / 2 + n / 3 of class 0, the odd ones being of later classes
+    assert parts.largest_shard(3, [11, 99, 99]) == 6  # 6 + 3 + 2; of 7: 7 + 3 + 2
+    assert parts.largest_shard(3, [2, 99, 99]) == 0  # a shard of 3 wants 3 + 1 + 1
+    assert parts.largest_shard(3, [11, 4, 99]) == 4  # 2 + 1 of class 1; of 5: 3 + 2
+    assert parts.largest_shard(1, [11, 0, 0]) == 11
+    assert parts.largest_shard(2, [10, 10]) == 7  # 7 + 3 of class 0; of 8: 8 + 4
+    assert parts.largest_shard(2, [10, 10], held="spread") == 6  # agent 2 holds 1, then 0: 6 + 3; of 7: 7 + 4
+
+
 @pytest.mark.parametrize("held", ["nested", "spread"])
 @pytest.mark.parametrize("agents", [1, 5, 10, 20])
 def test_the_largest_shard_named_fits_and_no_larger_one(held, agents):
@@ -304,6 +314,7 @@ def test_the_largest_shard_named_fits_and_no_larger_one(held, agents):
     with pytest.raises(ValueError, match="class 0, there are 119; the largest shard that fits has") as caught:
         parts.classes(digits, agents, 1000, 0, held=held)
     largest = int(str(caught.value).split("fits has ")[1].split(",")[0])
+    assert largest == parts.largest_shard(agents, digits.y.bincount().tolist(), held)
     assert sizes(parts.classes(digits, agents, largest, 0, held=held)) == [largest] * agents
     with pytest.raises(ValueError, match=f"fits has {largest},"):
         parts.classes(digits, agents, largest + 1, 0, held=held)

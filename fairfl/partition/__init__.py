@@ -9,14 +9,14 @@ that there is, the pool's size divided by N, rounded down.
 from __future__ import annotations
 
 from fairfl.partition.base import Agent, Pool, class_counts
-from fairfl.partition.class_sets import classes
+from fairfl.partition.class_sets import classes, largest_shard
 from fairfl.partition.held_out import hold_out
 from fairfl.partition.mixtures import dirichlet
 from fairfl.partition.noise import label_noise
 from fairfl.partition.sizes import power_law, uniform
 
 __all__ = ["Agent", "PARTITIONS", "Pool", "class_counts", "classes", "dirichlet", "hold_out", "label_noise",
-           "partition", "power_law", "uniform"]
+           "largest_shard", "partition", "power_law", "uniform"]
 
 PARTITIONS = {"uni": uniform, "pow": power_law, "cla": classes, "dirichlet": dirichlet}
 

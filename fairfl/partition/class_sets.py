@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -34,9 +35,8 @@ def classes(
     if size < c:
         raise ValueError(f"a shard of {size} samples cannot hold all {c} classes")
     members = [(y == label).nonzero().flatten() for label in range(c)]
-    sets = class_sets(agents, c, held)
-    _check_supply(sets, size, [len(m) for m in members], replace)
-    wanted = demand(sets, size, c)
+    wanted = demand(class_sets(agents, c, held), size, c)
+    _check_supply(wanted, [len(m) for m in members], held, replace)
     parts = []  # by class, then by agent
     for label in range(c):
         n, draws = int(wanted[:, label].sum()), generator(seed, "partition", "cla", label)
@@ -66,21 +66,31 @@ def demand(sets: list[list[int]], size: int, c: int) -> Tensor:
     return torch.tensor(wanted)
 
 
-def _check_supply(sets: list[list[int]], size: int, supply: list[int], replace: bool) -> None:
-    c, available = len(supply), torch.tensor(supply)
+def largest_shard(agents: int, supply: Sequence[int], held: str = "nested") -> int:
+    """The largest `size` for which `classes` needs no sample twice; 0 if there is none.
 
-    def missing(size: int) -> Tensor:
-        return demand(sets, size, c).sum(0) - available
+    Args:
+        supply: samples of each class in the pool.
+        held: see `classes`.
+    """
+    c = len(supply)
+    sets, available = class_sets(agents, c, held), torch.tensor(supply)
+    too_large = bisect_left(range(c, sum(supply) + 1), True,
+                            key=lambda size: bool((demand(sets, size, c).sum(0) > available).any()))
+    return c + too_large - 1 if too_large else 0
 
-    short = missing(size)
+
+def _check_supply(wanted: Tensor, supply: Sequence[int], held: str, replace: bool) -> None:
+    """Whether the pool has what the agents want of each class, (N, C)."""
+    short = wanted.sum(0) - torch.tensor(supply)
     label = int(short.argmax())
     if replace:
-        if empty := [str(k) for k in range(c) if supply[k] == 0 and short[k] > 0]:
+        if empty := [str(k) for k, n in enumerate(supply) if n == 0 and short[k] > 0]:
             raise ValueError(f"there are no samples of class {', '.join(empty)} to draw from")
     elif short[label] > 0:
-        fitting = bisect_left(range(c, size), True, key=lambda n: bool((missing(n) > 0).any()))
-        advice = f"the largest shard that fits has {c + fitting - 1}" if fitting else "no shard fits"
+        fitting = largest_shard(len(wanted), supply, held)
+        advice = f"the largest shard that fits has {fitting}" if fitting else "no shard fits"
         raise ValueError(
-            f"{len(sets)} agents with {size} samples each want {short[label] + supply[label]} samples of "
+            f"{len(wanted)} agents with {int(wanted[0].sum())} samples each want {wanted[:, label].sum()} samples of "
             f"class {label}, there are {supply[label]}; {advice}, unless drawn with replace=True"
         )
