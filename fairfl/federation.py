@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fairfl import vectors
+from fairfl import evaluation, vectors
 from fairfl.history import History
 from fairfl.mechanisms.base import Mechanism, Round, Setting, State, Step
 from fairfl.partition import Agent
 from fairfl.probes import STANDARD, Probe
 from fairfl.schedules import Schedule
-from fairfl.training import LocalTraining, plain
+from fairfl.training import LocalTraining, choose
 
 
 class UpdateError(ValueError):
@@ -68,7 +68,8 @@ class Federation:
         buffers: what to do with running statistics such as BatchNorm's: "local", each agent keeps its own and the
             server is evaluated with their mean; "shared", all agents get the mean after each round. A network that
             has buffers is refused while this is None.
-        train: local training of all agents, see `training.plain.train`.
+        train: how all agents train: "auto", "plain", "stacked" or "threads" (`training.choose`), or a function
+            such as `training.plain.train`. The attribute `backend` holds the name; "custom" for a function.
 
     Raises:
         ValueError: agents, data or network do not fit; the message names the agent or argument.
@@ -87,18 +88,21 @@ class Federation:
         seed: int = 0,
         device: str | torch.device = "cpu",
         buffers: str | None = None,
-        train: Callable = plain.train,
+        train: str | Callable = "auto",
     ) -> None:
         self.module = copy.deepcopy(model).to(device)
         self.layout = vectors.layout(self.module)
         self.mechanism, self.local, self.gamma, self.seed = mechanism, local, gamma, seed
-        self.device, self.buffers, self.train = torch.device(device), buffers, train
+        self.device, self.buffers = torch.device(device), buffers
         self.agents = [Agent(agent.key, agent.x.to(device), agent.y.to(device)) for agent in agents]
         self.test, self.validation = (
             pair and (pair[0].to(device), pair[1].to(device)) for pair in (test, validation)
         )
         self.initial, self._initial_buffers = vectors.flatten(self.module), vectors.buffers(self.module)
         self._check()
+        self.backend, self.train = (
+            ("custom", train) if callable(train) else choose(self.module, self.agents, local, train)
+        )
         self.setting = Setting(
             keys=tuple(agent.key for agent in self.agents),
             dimension=self.layout.dimension,
@@ -220,7 +224,6 @@ class Federation:
             raise
         return history
 
-    @torch.no_grad()
     def evaluate(self, models: Tensor, x: Tensor, y: Tensor, buffers: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy and accuracy in [0, 1] of K models on (x, y): (K, D) -> (K,) and (K,), float64.
 
@@ -230,24 +233,11 @@ class Federation:
         Takes no part in training: nothing is drawn, nothing that training reads is changed.
         """
         buffers = self._initial_buffers if buffers is None else buffers
-        buffers = buffers.expand(len(models), -1)
-        batch = 64 if self.device.type == "cpu" else 4096  # small batches stay in a CPU's cache
-        loss, correct = torch.zeros(2, len(models), dtype=torch.float64)
-        self.module.eval()
-        for k, model in enumerate(models):
-            vectors.load(self.module, model)
-            vectors.load_buffers(self.module, buffers[k])
-            for samples, labels in zip(x.split(batch), y.split(batch), strict=True):
-                logits = self.module(samples)
-                loss[k] += nn.functional.cross_entropy(logits.double(), labels, reduction="sum").item()
-                correct[k] += (logits.argmax(1) == labels).sum().item()
-        return loss / len(x), correct / len(x)
+        return evaluation.evaluate(self.module, models, buffers.expand(len(models), -1), [(x, y)] * len(models))
 
     def own_losses(self, models: Tensor, buffers: Tensor) -> Tensor:
         """F_i(w_i): each agent's model on its own samples with the labels it holds, (N, D) -> (N,) float64."""
-        return torch.cat([
-            self.evaluate(models[i : i + 1], agent.x, agent.y, buffers[i])[0] for i, agent in enumerate(self.agents)
-        ])
+        return evaluation.evaluate(self.module, models, buffers, [(agent.x, agent.y) for agent in self.agents])[0]
 
 
 class _Clock:

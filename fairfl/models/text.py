@@ -93,6 +93,8 @@ class _WordTable(TextCNN):
     """
 
     def features(self, x: Tensor) -> list[Tensor]:
+        places = torch.arange(1, x.shape[1] + 1, device=x.device)
+        x = x[:, : max(1, int((places * (x != 0)).max()))]  # to the end of the longest sentence
         words, x = _numbered(x, self.embedding.num_embeddings)
         vectors = self.embedding(words) * (words != 0)[:, None]
         found = []

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fairfl import vectors
 from fairfl.partition import Agent
 from fairfl.randomness import generator, seeded
-from fairfl.training import LocalTraining
+from fairfl.training.local import LocalTraining
 
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
@@ -53,14 +53,16 @@ def train(
     return updates, trained_buffers
 
 
-def descend(module: nn.Module, agent: Agent, local: LocalTraining, t: int, seed: int) -> None:
-    """One agent's round of training, in place.
+def descend(
+    module: nn.Module, agent: Agent, local: LocalTraining, t: int, seed: int, fused: bool | None = None
+) -> None:
+    """One agent's round of training, in place; `fused` asks for torch's faster form of the optimizer.
 
     A network with a method ``noise(samples, generator)`` gets its random numbers of each step (dropout masks) from
     there, as second argument of its forward pass.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
-    optimizer = OPTIMIZERS[local.optimizer](parameters, lr=local.rate(t))
+    optimizer = OPTIMIZERS[local.optimizer](parameters, lr=local.rate(t), fused=fused)
     batches, noise = generator(seed, "batches", agent.key, t), generator(seed, "noise", agent.key, t)
     for epoch, indices in local.batches(len(agent.x), batches):
         optimizer.param_groups[0]["lr"] = local.rate(t, epoch)

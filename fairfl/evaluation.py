@@ -1,0 +1,62 @@
+"""Loss and accuracy of models on given samples. Chapter "Learning together".
+
+On a CPU the models, and parts of a large set, go to several threads; small batches stay in a core's cache. Whatever the
+number of threads, the same numbers come out.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from fairfl import vectors
+from fairfl.parallel import spread
+
+PART = 4096  # samples a thread takes at a time
+
+
+def evaluate(
+    module: nn.Module, models: Tensor, buffers: Tensor, sets: Sequence[tuple[Tensor, Tensor]]
+) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy and accuracy in [0, 1] of K models, each on its own samples: (K,) and (K,), float64.
+
+    Args:
+        module: the network; it is copied, so that nothing that training reads is changed.
+        models: (K, D). buffers: (K, B).
+        sets: K pairs of samples and labels on the module's device.
+    """
+    parts = [(k, start) for k, (_, y) in enumerate(sets) for start in range(0, len(y), PART)]
+
+    def one(part: tuple[int, int]) -> Tensor:
+        k, start = part
+        x, y = (tensor[start : start + PART] for tensor in sets[k])
+        own = copy.deepcopy(module).eval()
+        vectors.load(own, models[k])
+        vectors.load_buffers(own, buffers[k])
+        return sums(own, x, y)
+
+    found = spread(one, parts) if models.device.type == "cpu" else [one(part) for part in parts]
+    total = torch.zeros(len(models), 2, dtype=torch.float64, device=models.device)
+    for (k, _), part in zip(parts, found, strict=True):
+        total[k] += part
+    loss, correct = total.cpu().T / torch.tensor([len(y) for _, y in sets])
+    return loss, correct
+
+
+@torch.no_grad()
+def sums(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """The sum of the cross-entropies and the number of right answers, (2,) float64."""
+    batch = 64 if x.device.type == "cpu" else PART
+    if hasattr(module, "restrict") and x.device.type == "cpu":  # sentences: by length, so that little is padding
+        order = (x != 0).sum(1).argsort(stable=True)
+        module, x, _ = module.restrict(x[order])
+        y, batch = y[order], 512
+    found = torch.zeros(2, dtype=torch.float64, device=x.device)
+    for samples, labels in zip(x.split(batch), y.split(batch), strict=True):
+        logits = module(samples)
+        found[0] += nn.functional.cross_entropy(logits.double(), labels, reduction="sum")
+        found[1] += (logits.argmax(1) == labels).sum()
+    return found

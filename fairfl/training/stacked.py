@@ -1,0 +1,127 @@
+"""Local training of all agents at once, step by step: for small networks, and for GPUs.
+
+One call of `torch.func` computes the gradients of all agents' models on a batch of each. On a GPU all draws of a round
+move there once, before the first step, and nothing comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from fairfl import vectors
+from fairfl.partition import Agent
+from fairfl.randomness import generator
+from fairfl.training.local import LocalTraining
+
+SAMPLES = 2048  # that are in work at a time, in the batches of all agents together; bounds the memory
+
+
+def train(
+    module: nn.Module,
+    models: Tensor,
+    buffers: Tensor,
+    agents: Sequence[Agent],
+    local: LocalTraining,
+    t: int,
+    seed: int,
+) -> tuple[Tensor, Tensor]:
+    """The updates of all agents in round t, as `plain.train`.
+
+    The network must be one that `torch.func` can stack and in which samples do not see each other: no buffers, no
+    BatchNorm, no operation whose result's shape depends on the data, no draws from torch's global generators.
+    `fairfl.training.choose` tries that out.
+
+    Raises:
+        ValueError: the network has buffers.
+    """
+    if buffers.shape[1]:
+        raise ValueError("a network with buffers cannot be stacked; train it with 'threads' or 'plain'")
+    module.train()
+    updates = torch.empty_like(models)
+    batch = min(local.batch_size or SAMPLES, max(len(agent.y) for agent in agents))
+    # The order decides which agents are stacked together: that of their sizes and keys, whatever order they come in.
+    order = sorted(range(len(agents)), key=lambda i: (-len(agents[i].y), agents[i].key))
+    for some in torch.tensor(order).split(max(SAMPLES // batch, 1)):
+        trained = descend(module, models[some], [agents[i] for i in some], local, t, seed)
+        updates[some] = trained - models[some]
+    return updates, buffers.clone()
+
+
+class Plan(NamedTuple):
+    """All draws and learning rates of a round, a row a step, for agents that come largest first.
+
+    A batch that is smaller than the others of its step is filled up with samples that have no share in the mean.
+    """
+
+    active: list[int]  # agents that take this step; they come first
+    index: Tensor  # (steps, N, batch) in the samples of all agents in a row
+    share: Tensor  # (steps, N, batch) of a sample in the mean loss: 1 / the batch's size or 0
+    rate: Tensor  # (steps, N)
+    noise: Tensor | None  # (steps, N, batch, ...)
+
+
+def plan(
+    module: nn.Module, agents: Sequence[Agent], local: LocalTraining, t: int, seed: int, dtype: torch.dtype
+) -> Plan:
+    """The same draws as `plain.train`, on the agents' device."""
+    rows = [list(local.batches(len(agent.y), generator(seed, "batches", agent.key, t))) for agent in agents]
+    shape = len(rows[0]), len(agents), max(len(indices) for row in rows for _, indices in row)
+    index, share = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=dtype)
+    rate, noise, first = torch.zeros(shape[:2], dtype=dtype), None, 0
+    for i, (agent, row) in enumerate(zip(agents, rows, strict=True)):
+        draws = generator(seed, "noise", agent.key, t)
+        index[:, i] = first
+        for s, (epoch, indices) in enumerate(row):
+            index[s, i, : len(indices)] += indices
+            share[s, i, : len(indices)] = 1 / len(indices)
+            rate[s, i] = local.rate(t, epoch)
+            if hasattr(module, "noise"):
+                drawn = module.noise(len(indices), draws)
+                noise = drawn.new_zeros(*shape, *drawn.shape[1:]) if noise is None else noise
+                noise[s, i, : len(indices)] = drawn
+        first += len(agent.y)
+    device = agents[0].x.device
+    active = [sum(s < len(row) for row in rows) for s in range(shape[0])]
+    return Plan(active, *(part if part is None else part.to(device) for part in (index, share, rate, noise)))
+
+
+def descend(
+    module: nn.Module, models: Tensor, agents: Sequence[Agent], local: LocalTraining, t: int, seed: int
+) -> Tensor:
+    """The agents' models after local training, (N, D); agents come largest first."""
+    models, layout = models.clone(), vectors.layout(module)
+    steps = plan(module, agents, local, t, seed, models.dtype)
+    x, y = torch.cat([agent.x for agent in agents]), torch.cat([agent.y for agent in agents])
+    moments = [torch.zeros_like(models) for _ in range(2 if local.optimizer == "adam" else 0)]
+    optimizer = {"sgd": _sgd, "adam": _adam}[local.optimizer]
+
+    def loss(weights: dict[str, Tensor], x: Tensor, y: Tensor, share: Tensor, *noise: Tensor) -> Tensor:
+        logits = functional_call(module, weights, (x, *noise))
+        return (nn.functional.cross_entropy(logits, y, reduction="none") * share).sum()
+
+    gradients = vmap(grad(loss))
+    for s, active in enumerate(steps.active):
+        w, chosen = models[:active], steps.index[s, :active]
+        weights = {name: w[:, part].view(active, *shape) for name, shape, part in zip(*layout, strict=True)}
+        noise = () if steps.noise is None else (steps.noise[s, :active],)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=local.precision == "bfloat16"):
+            found = gradients(weights, x[chosen], y[chosen], steps.share[s, :active], *noise)
+        g = torch.cat([found[name].reshape(active, -1) for name in layout.names], 1)
+        optimizer(w, g, steps.rate[s, :active, None], s + 1, *(moment[:active] for moment in moments))
+    return models
+
+
+def _sgd(w: Tensor, g: Tensor, rate: Tensor, step: int) -> None:
+    w.addcmul_(g, rate, value=-1)
+
+
+def _adam(w: Tensor, g: Tensor, rate: Tensor, step: int, mean: Tensor, square: Tensor) -> None:
+    """Kingma and Ba (2015), Algorithm 1, with the constants of `torch.optim.Adam`."""
+    mean.lerp_(g, 0.1)
+    square.mul_(0.999).addcmul_(g, g, value=0.001)
+    w.addcdiv_(mean * rate / (1 - 0.9**step), (square / (1 - 0.999**step)).sqrt_().add_(1e-8), value=-1)

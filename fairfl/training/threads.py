@@ -1,0 +1,53 @@
+"""Local training with an agent a thread: for networks on a CPU that keep a core busy.
+
+See `fairfl.parallel` for why not all cores work on one agent.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from fairfl import vectors
+from fairfl.parallel import spread
+from fairfl.partition import Agent
+from fairfl.training import plain
+from fairfl.training.local import LocalTraining
+
+
+def train(
+    module: nn.Module,
+    models: Tensor,
+    buffers: Tensor,
+    agents: Sequence[Agent],
+    local: LocalTraining,
+    t: int,
+    seed: int,
+    workers: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The updates of all agents in round t, as `plain.train`; whatever the number of workers, the same numbers.
+
+    The network must not draw from torch's global generators, which threads share. One with a method ``restrict(x)``
+    (see `fairfl.models.TextCNN`) is trained in the restricted form.
+
+    Args:
+        workers: threads; default as in `fairfl.parallel.spread`.
+    """
+    updates, trained_buffers = torch.zeros_like(models), buffers.clone()
+
+    def one(i: int) -> None:
+        own, x, entries = copy.deepcopy(module).train(), agents[i].x, slice(None)
+        vectors.load(own, models[i])
+        vectors.load_buffers(own, buffers[i])
+        if hasattr(own, "restrict"):
+            own, x, entries = own.restrict(x)
+        before = vectors.flatten(own)
+        plain.descend(own, agents[i]._replace(x=x), local, t, seed, fused=True)
+        updates[i, entries] = vectors.flatten(own) - before
+        trained_buffers[i] = vectors.buffers(own)
+
+    spread(one, sorted(range(len(agents)), key=lambda i: -len(agents[i].y)), workers)
+    return updates, trained_buffers
