@@ -8,6 +8,7 @@ from fairfl import __version__
 from fairfl.commands.bench import bench
 from fairfl.commands.data import data
 from fairfl.commands.reproduce import reproduce
+from fairfl.commands.run import run
 
 
 @click.group(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
@@ -16,6 +17,7 @@ def main() -> None:
     """Fair rewards in collaborative machine learning."""
 
 
+main.add_command(run)
 main.add_command(reproduce)
 main.add_command(bench)
 main.add_command(data)

@@ -1,71 +1,26 @@
-"""The book's experiments: their settings, how they are run and recorded, and how a record is checked.
-
-A record in `data/results/` is one JSON file: settings, seed, versions, device, checksum of the data, the history and
-the seconds it took. What it says can be repeated from what it says. The chapters plot such records.
-"""
+"""The book's experiments: their settings, and how settings become a run and a record."""
 
 from __future__ import annotations
 
-import json
+import math
 import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import fields
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
 import fairfl
-from fairfl import datasets, mechanisms, models, partition, probes
+from fairfl import checkpoint, datasets, mechanisms, models, partition, probes
 from fairfl.datasets import Data
 from fairfl.federation import Federation
-from fairfl.files import write_whole
 from fairfl.history import History
+from fairfl.records import Record
 from fairfl.schedules import Schedule
+from fairfl.settings import Settings
 from fairfl.training import LocalTraining
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that decides the outcome of a run, as plain data.
-
-    `partition_options` and `mechanism_options` are passed on to `partition.partition` and `mechanisms.build`; a
-    non-empty `label_noise` gives the fraction of wrong labels of each agent, see `partition.label_noise`. Losses are
-    taken every `evaluate_every` rounds, test accuracies half as often; the cosines between the updates every
-    `cosines_every` rounds (0: never).
-    """
-
-    dataset: str
-    partition: str
-    agents: int
-    size: int  # samples an agent, on average
-    model: str
-    rounds: int
-    local: LocalTraining
-    gamma: Schedule
-    mechanism: str = "cgsv"
-    mechanism_options: dict = field(default_factory=dict)
-    partition_options: dict = field(default_factory=dict)
-    label_noise: tuple[float, ...] = ()
-    evaluate_every: int = 1
-    cosines_every: int = 0
-    seed: int = 0
-
-    @classmethod
-    def from_dict(cls, plain: dict) -> Settings:
-        """The inverse of `dataclasses.asdict`.
-
-        Raises:
-            ValueError: fields are missing or unknown.
-        """
-        try:
-            local = {**plain["local"], "lr": Schedule(**plain["local"]["lr"])}
-            return cls(**{**plain, "local": LocalTraining(**local), "gamma": Schedule(**plain["gamma"]),
-                          "label_noise": tuple(plain["label_noise"])})
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not the settings of a run: {error!r}") from error
 
 
 def label_noise(dataset: str = "mnist", seed: int = 0) -> Settings:
@@ -115,9 +70,20 @@ def updates(dataset: str = "mnist", seed: int = 0) -> dict[str, Settings]:
     }
 
 
-def federation(settings: Settings, data: Data | None = None, device: str = "cpu") -> Federation:
-    """The federation that the settings describe; `data` saves loading the data set again."""
-    data = data or datasets.load(settings.dataset)
+def federation(
+    settings: Settings, data: Data | None = None, device: str | torch.device = "cpu", train: str = "auto"
+) -> Federation:
+    """The federation that the settings describe; `data` saves loading the data set again.
+
+    Raises:
+        ValueError: the settings do not fit each other or the data; the message says what.
+        TypeError: an option that the mechanism, the partition or the network does not have.
+    """
+    mechanism = mechanisms.build(settings.mechanism, **settings.mechanism_options)
+    data = data or datasets.load(settings.dataset, **settings.dataset_options)
+    test, validation = (data.test_x, data.test_y), None
+    if settings.validation != 0:
+        data, validation = partition.hold_out(data, settings.validation, settings.seed)
     agents = partition.partition(
         settings.partition, data, settings.agents, settings.size, settings.seed, **settings.partition_options
     )
@@ -125,88 +91,123 @@ def federation(settings: Settings, data: Data | None = None, device: str = "cpu"
         agents = partition.label_noise(agents, settings.label_noise, data.classes, settings.seed)
     return Federation(
         agents,
-        models.build(settings.model, settings.seed),
-        mechanisms.build(settings.mechanism, **settings.mechanism_options),
+        models.build(settings.model, settings.seed, **_model_options(settings, data)),
+        mechanism,
         local=settings.local,
         gamma=settings.gamma,
-        test=(data.test_x, data.test_y),
+        test=test,
+        validation=validation,
         seed=settings.seed,
         device=device,
+        train=train,
     )
+
+
+def _model_options(settings: Settings, data: Data) -> dict:
+    """What the data decide about the network, and the settings' own wishes."""
+    known = {"classes": data.classes}
+    if data.vocabulary:
+        known["vocabulary"] = len(data.vocabulary)
+    return known | settings.model_options
 
 
 def standard_probes(settings: Settings) -> Sequence[probes.Probe]:
     """What is recorded: all that is cheap in every round, losses and accuracies as the settings say."""
     cheap = (probes.log, probes.download, probes.server_distance)
-    k = settings.evaluate_every
+    k, last = settings.evaluate_every, settings.rounds
     losses = (probes.every(k, probe) for probe in (probes.union_loss, probes.own_loss))
     cosines = (probes.every(settings.cosines_every, probes.cosines),) if settings.cosines_every else ()
-    return (*cheap, *losses, probes.every(2 * k, probes.test_accuracy), *cosines)
+    if settings.accuracy_every is None:
+        accuracies = (probes.every(2 * k, probes.test_accuracy),)
+    else:
+        both = (probes.test_accuracy, probes.trained_test_accuracy)
+        accuracies = tuple(probes.every(settings.accuracy_every, probe, last) for probe in both)
+    return (*cheap, *losses, *accuracies, *cosines)
 
 
-class Record(NamedTuple):
-    """A run as read from `data/results/`."""
+def run(
+    settings: Settings,
+    data: Data | None = None,
+    device: str | torch.device = "cpu",
+    progress: bool = False,
+    train: str = "auto",
+    checkpoint_file: str | Path | None = None,
+    checkpoint_every: float = math.inf,
+) -> Record:
+    """Run what the settings describe and return its record.
 
-    settings: Settings
-    history: History
-    about: dict  # versions, device, data, seconds
+    Args:
+        data: saves loading the data set again.
+        device: where to train.
+        progress: show a progress bar with rounds, time left and current accuracies.
+        train: see `Federation`; backends agree within rounding.
+        checkpoint_file: if it exists, the run goes on from it; it is written every `checkpoint_every` rounds and
+            whenever the run ends before its last round, by Ctrl-C or by an error. It stays when the run has ended;
+            whoever has saved the record may delete it.
 
-
-def run(settings: Settings, data: Data | None = None, device: str = "cpu", progress: bool = False) -> Record:
-    """Run an experiment from the beginning and keep what a record needs."""
-    data = data or datasets.load(settings.dataset)
+    Raises:
+        ValueError: as in `federation`; the checkpoint is damaged, or of other settings or data.
+        OSError: the checkpoint cannot be written; the one before it is still there.
+        UpdateError: an agent's update is NaN or infinite.
+    """
     begin = time.perf_counter()
-    fed = federation(settings, data, device)
-    history = fed.run(settings.rounds, standard_probes(settings), progress=progress)
+    data = data or datasets.load(settings.dataset, **settings.dataset_options)
+    fed = federation(settings, data, device, train)
     about = {
         "versions": {"fairfl": fairfl.__version__, "torch": torch.__version__, "python": platform.python_version()},
         "device": torch.cuda.get_device_name(fed.device) if fed.device.type == "cuda" else _cpu(),
         "threads": torch.get_num_threads(),
+        "training": fed.backend,
         "data": {"sha256": data.sha256, "original": data.original},
         "precision": str(fed.initial.dtype).removeprefix("torch."),
         "parameters": fed.layout.dimension,
-        "seconds": round(time.perf_counter() - begin, 2),
     }
+    history, before = History(fed.setting.keys), 0.0
+    if checkpoint_file and Path(checkpoint_file).exists():
+        history, before = _resume(checkpoint_file, settings, data, fed)
+
+    def keep() -> None:
+        if checkpoint_file and history.last:
+            spent = before + time.perf_counter() - begin
+            checkpoint.save(checkpoint_file, history,
+                            {"settings": settings.to_dict(), "data": data.sha256, "seconds": spent})
+
+    def after_round(history: History) -> None:
+        if history.last.t % checkpoint_every == 0:
+            keep()
+
+    done = history.last.t if history.last else 0
+    try:
+        fed.run(settings.rounds - done, standard_probes(settings), history, progress, after_round)
+    except BaseException as error:
+        if not isinstance(error, OSError):  # then it is the checkpoint that could not be written
+            keep()
+        raise
+    about["seconds"] = round(before + time.perf_counter() - begin, 2)
     return Record(settings, history, about)
+
+
+def _resume(path: str | Path, settings: Settings, data: Data, fed: Federation) -> tuple[History, float]:
+    """The history to go on with and the seconds that it took."""
+    found = checkpoint.load(path, fed.device)
+    then = Settings.from_dict(found.about["settings"])
+    pairs = ((field.name, getattr(then, field.name), getattr(settings, field.name)) for field in fields(Settings))
+    if other := [f"{name} {old!r}, not {new!r}" for name, old, new in pairs if old != new]:
+        raise ValueError(f"{path} is the checkpoint of a run with other settings: {'; '.join(other)}")
+    if found.about["data"] != data.sha256:
+        raise ValueError(f"{path} is the checkpoint of a run on other data: sha256 {found.about['data']}, not "
+                         f"{data.sha256}")
+    return found.history, found.about["seconds"]
 
 
 def _cpu() -> str:
     return f"CPU, {platform.machine()}, {sys.platform}"
 
 
-def path(folder: str | Path, name: str, settings: Settings) -> Path:
-    """Where the record of this experiment lies: folder/name-dataset-seed0.json."""
-    return Path(folder) / f"{name}-{settings.dataset}-seed{settings.seed}.json"
-
-
-def save(record: Record, path: str | Path) -> None:
-    """Write a record; the file appears whole or not at all."""
-    plain = {"settings": asdict(record.settings), **record.about, "history": record.history.to_dict()}
-    write_whole(path, json.dumps(plain, allow_nan=False) + "\n")
-
-
-def load(path: str | Path) -> Record:
-    """Read a record.
-
-    Raises:
-        FileNotFoundError: there is none; the message says how to make it.
-        ValueError: the file is damaged or not a record; the message names it.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no record at {path}; `python -m fairfl reproduce` writes the records of the book")
-    try:
-        plain = json.loads(path.read_text())
-        settings, history = Settings.from_dict(plain.pop("settings")), History.from_dict(plain.pop("history"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged or not a record of a run: {error}") from error
-    return Record(settings, history, plain)
-
-
 def replay(record: Record, rounds: int, data: Data | None = None) -> tuple[History, History]:
     """Run the first rounds of a record again: (what is recorded of them, what they give now).
 
-    Only the CPU's order of summation may differ, so compare with a tolerance.
+    Only the order of summation may differ, so compare with a tolerance.
     """
     fed = federation(record.settings, data)
     again = fed.run(rounds, standard_probes(record.settings))

@@ -193,6 +193,7 @@ class Federation:
         probes: Sequence[Probe] = STANDARD,
         history: History | None = None,
         progress: bool = False,
+        after: Callable[[History], None] = lambda history: None,
     ) -> History:
         """Run n rounds and record what the probes see after each.
 
@@ -201,7 +202,8 @@ class Federation:
             probes: see `fairfl.probes`.
             history: go on after the last round of this history and add to it. A history that was passed in keeps
                 what was recorded when a run is interrupted.
-            progress: show a progress bar.
+            progress: show a progress bar, with the mean accuracy where a probe has taken it.
+            after: called after each recorded round.
 
         Raises:
             UpdateError: as in `rounds`; its attribute `history` holds the rounds before.
@@ -212,13 +214,18 @@ class Federation:
         if history.keys != self.setting.keys:
             raise ValueError(f"the history is of agents {history.keys}, the federation has {self.setting.keys}")
         try:
-            for snapshot in tqdm(self.rounds(n, history.last), total=n, disable=not progress, unit="round"):
+            done = history.last.t if history.last else 0
+            bar = tqdm(self.rounds(n, history.last), total=done + n, initial=done, disable=not progress, unit="round")
+            for snapshot in bar:
                 clock = _Clock(self.device)
                 seen = {}
                 for probe in probes:
                     seen |= probe(self, snapshot)
                 seconds = {f"seconds_{part}": spent for part, spent in snapshot.seconds.items()}
                 history.add(snapshot, seen | seconds | {"seconds_evaluation": clock()})
+                if "test_accuracy" in seen:
+                    bar.set_postfix_str(f"accuracy {100 * float(seen['test_accuracy'].mean()):.1f} %")
+                after(history)
         except UpdateError as error:
             error.history = history
             raise

@@ -88,23 +88,44 @@ def test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[str, Te
 test_accuracy.__test__ = False  # for pytest, which would take it for a test where it is imported
 
 
+def trained_test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """The same of the agents' models after local training, before the download: w_{i,t-1} + Delta w_{i,t}, (N,).
+
+    The other of two conventions, see "The competition": downloads that are equal for all make equal models, which
+    local training sets apart again.
+
+    Raises:
+        ValueError: the federation has no test set.
+    """
+    if federation.test is None:
+        raise ValueError("the probe trained_test_accuracy needs a test set: Federation(..., test=(x, y))")
+    return {"trained_test_accuracy": federation.evaluate(snapshot.trained, *federation.test, snapshot.buffers)[1]}
+
+
 def _agents_and_server(
     federation: Federation, snapshot: Snapshot, x: Tensor, y: Tensor, which: int
 ) -> tuple[Tensor, Tensor]:
-    """Loss (which=0) or accuracy (which=1) of the N agents and of the server."""
+    """Loss (which=0) or accuracy (which=1) of the N agents and of the server. Equal models are evaluated once: under
+    many mechanisms some agents, or all, hold what the server holds."""
     models = torch.cat([snapshot.models, snapshot.server[None]])
     buffers = torch.cat([snapshot.buffers, snapshot.buffers.mean(0, keepdim=True)])
-    values = federation.evaluate(models, x, y, buffers)[which]
+    first = []  # for each model, the first that equals it
+    for i in range(len(models)):
+        same = (j for j in set(first) if torch.equal(models[i], models[j]) and torch.equal(buffers[i], buffers[j]))
+        first.append(next(same, i))
+    distinct = sorted(set(first))
+    values = federation.evaluate(models[distinct], x, y, buffers[distinct])[which]
+    values = values[[distinct.index(j) for j in first]]
     return values[:-1], values[-1]
 
 
-def every(k: int, probe: Probe) -> Probe:
-    """The same probe in rounds 1, k, 2k, ... only."""
+def every(k: int, probe: Probe, last: int | None = None) -> Probe:
+    """The same probe in rounds 1, k, 2k, ... and `last` only."""
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
 
     def some_rounds(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-        return probe(federation, snapshot) if snapshot.t == 1 or snapshot.t % k == 0 else {}
+        return probe(federation, snapshot) if snapshot.t in (1, last) or snapshot.t % k == 0 else {}
 
     return some_rounds
 

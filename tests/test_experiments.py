@@ -1,13 +1,13 @@
 """Records: written whole, read back, and refused when damaged."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 import torch
 
-from fairfl import datasets, experiments, files
-from fairfl.experiments import Settings
+from fairfl import datasets, experiments, files, records
+from fairfl.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def record():
 def test_settings_survive_json():
     for dataset in ("mnist", "digits"):
         settings = experiments.label_noise(dataset, seed=5)
-        assert Settings.from_dict(json.loads(json.dumps(asdict(settings)))) == settings
+        assert Settings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
     with pytest.raises(ValueError, match="not the settings of a run"):
         Settings.from_dict({"dataset": "digits"})
     with pytest.raises(ValueError, match="known are 'mnist' and 'digits'"):
@@ -34,10 +34,10 @@ def test_a_record_says_what_it_is_of(record):
 
 
 def test_written_and_read_again(record, tmp_path):
-    file = experiments.path(tmp_path / "new", "fig2", record.settings)
+    file = records.path(tmp_path / "new", "fig2", record.settings)
     assert file.name == "fig2-digits-seed3.json"
-    experiments.save(record, file)
-    again = experiments.load(file)
+    records.save(record, file)
+    again = records.load(file)
     assert again.settings == record.settings and again.about == record.about
     for name in record.history.names:
         torch.testing.assert_close(again.history[name], record.history[name], rtol=0, atol=0, check_dtype=False)
@@ -62,7 +62,7 @@ def test_a_replay_gives_the_recorded_rounds(record):
 
 def test_a_failure_while_writing_keeps_the_old_record(record, tmp_path, monkeypatch):
     file = tmp_path / "record.json"
-    experiments.save(record, file)
+    records.save(record, file)
     before = file.read_bytes()
 
     def full(descriptor):
@@ -70,7 +70,7 @@ def test_a_failure_while_writing_keeps_the_old_record(record, tmp_path, monkeypa
 
     monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        experiments.save(record, file)
+        records.save(record, file)
     assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
 
 
@@ -79,12 +79,12 @@ def test_damaged_records_are_named(tmp_path, text):
     file = tmp_path / "broken.json"
     file.write_text(text)
     with pytest.raises(ValueError, match="broken.json is damaged or not a record"):
-        experiments.load(file)
+        records.load(file)
 
 
 def test_a_missing_record_says_how_to_make_it(tmp_path):
     with pytest.raises(FileNotFoundError, match="python -m fairfl reproduce"):
-        experiments.load(tmp_path / "none.json")
+        records.load(tmp_path / "none.json")
 
 
 def test_ten_agents_on_digits_record_the_cosines_of_their_updates():

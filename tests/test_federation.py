@@ -276,6 +276,16 @@ def test_an_interrupted_run_keeps_its_rounds_and_goes_on(agents, digits):
     assert same(history, build(agents, digits=digits).run(4, ALL))
 
 
+def test_what_is_called_after_a_round_finds_it_recorded(agents, digits, capsys):
+    seen = []
+    fed = build(agents, digits=digits)
+    history = fed.run(2, ALL, after=lambda history: seen.append((history.last.t, len(history["r"]))))
+    assert seen == [(1, 1), (2, 2)] and capsys.readouterr().err == ""
+    fed.run(1, ALL, history=history, progress=True)
+    said = capsys.readouterr().err
+    assert "3/3" in said and f"accuracy {100 * history['test_accuracy'][-1].mean():.1f} %" in said
+
+
 def test_local_training_must_return_one_update_an_agent():
     fed = with_updates([1.0, 0, 0, 0, 0, 0], [0.0, 1, 0, 0, 0, 0])
     fed.train = Given([1.0, 0, 0, 0, 0, 0])

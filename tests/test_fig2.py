@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fairfl import datasets, experiments, rewards
+from fairfl import datasets, experiments, records, rewards
 from fairfl.history import History
 
 RESULTS = Path(__file__).resolve().parents[1] / "data" / "results"
@@ -13,7 +13,7 @@ SEEDS = (0, 1, 2)
 
 
 def record(seed):
-    return experiments.load(RESULTS / f"fig2-mnist-seed{seed}.json")
+    return records.load(RESULTS / f"fig2-mnist-seed{seed}.json")
 
 
 @pytest.mark.parametrize("seed", SEEDS)

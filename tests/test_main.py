@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 import fairfl
-from fairfl import datasets, experiments
+from fairfl import datasets, experiments, records
 from fairfl.__main__ import main
 
 
@@ -43,7 +43,7 @@ def test_records_are_made_once(short, tmp_path):
     assert "0 of 2 records exist" in result.output
     files = sorted(tmp_path.iterdir())
     assert [file.name for file in files] == ["fig2-digits-seed0.json", "fig2-digits-seed1.json"]
-    assert experiments.load(files[1]).settings.seed == 1
+    assert records.load(files[1]).settings.seed == 1
     times = [file.stat().st_mtime_ns for file in files]
     files[0].unlink()
     result = call(*arguments)  # computes what is missing

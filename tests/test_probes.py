@@ -1,5 +1,7 @@
 """Probes against the snapshot's own vectors, worked out with other means."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -63,6 +65,33 @@ def test_losses_and_accuracies(run):
     right = (network(fed.test[0]).argmax(1) == fed.test[1]).double().mean()
     assert accuracy["test_accuracy"][0].item() == pytest.approx(right.item())
     assert accuracy["server_test_accuracy"].item() == pytest.approx(accuracy["test_accuracy"][best].item())
+
+
+def test_accuracy_after_local_training_is_before_the_download(run):
+    fed, snapshot = run
+    seen = probes.trained_test_accuracy(fed, snapshot)["trained_test_accuracy"]
+    for i in range(3):
+        trained = snapshot.models[i] - snapshot.step.reward.row(i) + snapshot.updates[i]
+        assert seen[i].item() == pytest.approx(fed.evaluate(trained[None], *fed.test)[1].item(), abs=2e-3)
+    assert not torch.equal(seen, probes.test_accuracy(fed, snapshot)["test_accuracy"])
+
+
+def test_equal_models_are_evaluated_once_and_each_gets_its_own_number(run, monkeypatch):
+    fed, snapshot = run
+    models = torch.stack([snapshot.models[0], snapshot.server, snapshot.models[1]])
+    some = replace(snapshot, models=models, buffers=snapshot.buffers)
+    wanted = fed.evaluate(models, *fed.test)[1]
+    asked, real = [], fed.evaluate
+    monkeypatch.setattr(fed, "evaluate", lambda models, *args: asked.append(len(models)) or real(models, *args))
+    seen = probes.test_accuracy(fed, some)
+    assert seen["test_accuracy"].tolist() == wanted.tolist()
+    assert seen["server_test_accuracy"] == wanted[1] and asked == [3]
+
+
+def test_some_rounds_and_the_last(run):
+    fed, snapshot = run
+    probe = probes.every(4, lambda fed, snapshot: {"t": snapshot.t}, last=7)
+    assert [t for t in range(1, 10) if probe(fed, replace(snapshot, t=t))] == [1, 4, 7, 8]
 
 
 def test_the_log_is_the_mechanisms(run):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from fairfl import records
 from fairfl.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,12 +40,20 @@ def test_the_example_of_a_mechanism_runs_as_printed(tmp_path, capsys):
     script.write_text(EXAMPLES[2])
     found = runpy.run_path(str(script))
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert names == ["Effort", "CGSV", "FedAvg", "Standalone"] and len(EXAMPLES) == 3
+    assert names == ["Effort", "CGSV", "FedAvg", "Standalone"] and len(EXAMPLES) == 4
     history = found["federation"].Federation(found["agents"], found["models"].build("digits_cnn", seed=0),
                                              found["Effort"]()).run(1)
     lengths, reward = history["length"][-1], history.last.step.reward
     assert reward.kept[lengths.argmax()] == found["fed"].layout.dimension
     assert torch.equal(reward.kept.argsort(), lengths.argsort())
+
+
+def test_the_example_of_a_record_runs_as_printed(tmp_path, monkeypatch):
+    script = tmp_path / "record.py"
+    script.write_text(EXAMPLES[3].replace("rounds=60", "rounds=2"))
+    monkeypatch.chdir(tmp_path)
+    found = runpy.run_path(str(script))
+    assert records.load("record.json").settings == found["wanted"]
 
 
 @pytest.mark.parametrize("text", [README, (ROOT / "CONTRIBUTING.md").read_text()], ids=["README", "CONTRIBUTING"])
@@ -67,9 +76,7 @@ def test_the_picture_is_drawn_from_the_record_it_names():
         assert tool[key].exists() and tool[key].relative_to(ROOT).as_posix() in README
     from matplotlib import pyplot as plt
 
-    from fairfl import experiments
-
-    record = experiments.load(tool["RECORD"])
+    record = records.load(tool["RECORD"])
     figure = tool["draw"](record)
     for axes, name in zip(figure.axes, ("r", "server_distance"), strict=True):
         drawn = torch.tensor([line.get_ydata()[-1] for line in axes.lines])

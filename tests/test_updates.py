@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from fairfl import cgsv, datasets, experiments, probes
+from fairfl import cgsv, datasets, experiments, probes, records
 
 RESULTS = Path(__file__).resolve().parents[1] / "data" / "results"
 KINDS = ("uni", "pow", "cla", "noise")
 
 
 def record(kind):
-    return experiments.load(RESULTS / f"updates-{kind}-mnist-seed0.json")
+    return records.load(RESULTS / f"updates-{kind}-mnist-seed0.json")
 
 
 def test_the_records_are_those_of_the_command():

@@ -27,9 +27,9 @@ def draw(record):
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    from fairfl import experiments, figures
+    from fairfl import figures, records
 
     figures.use_book_style()
     PICTURE.parent.mkdir(exist_ok=True)
-    PICTURE.write_bytes(figures.png(draw(experiments.load(RECORD))))
+    PICTURE.write_bytes(figures.png(draw(records.load(RECORD))))
     print(f"wrote {PICTURE.relative_to(ROOT)} from {RECORD.relative_to(ROOT)}")

@@ -23,10 +23,10 @@ def reproduce(what: str, dataset: str, seeds: tuple[int, ...], data_root: Path |
     fig2: the label-noise federation of the paper. updates: ten agents whose updates the chapter on the cosine
     approximation values.
     """
-    from fairfl import datasets, experiments
+    from fairfl import datasets, experiments, records
 
     wanted = [item for seed in seeds for item in experiments.EXPERIMENTS[what](dataset, seed).items()]
-    missing = [(name, s) for name, s in wanted if again or not experiments.path(results, name, s).exists()]
+    missing = [(name, s) for name, s in wanted if again or not records.path(results, name, s).exists()]
     click.echo(f"{what} on {dataset}: {len(wanted) - len(missing)} of {len(wanted)} records exist in {results}")
     if not missing:
         return
@@ -37,6 +37,6 @@ def reproduce(what: str, dataset: str, seeds: tuple[int, ...], data_root: Path |
     for name, settings in missing:
         click.echo(f"{name}, seed {settings.seed}: {settings.rounds} rounds, {settings.agents} agents")
         record = experiments.run(settings, data, device, progress=True)
-        file = experiments.path(results, name, settings)
-        experiments.save(record, file)
+        file = records.path(results, name, settings)
+        records.save(record, file)
         click.echo(f"{name}, seed {settings.seed}: {record.about['seconds']} s, wrote {file}")

@@ -1,0 +1,55 @@
+"""A run as a file: settings, versions, device, checksum of the data, the history and the seconds it took.
+
+A record in `data/results/` is one JSON file. What it says can be repeated from what it says. The chapters plot records.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from fairfl.files import write_whole
+from fairfl.history import History
+from fairfl.settings import Settings
+
+
+class Record(NamedTuple):
+    """A finished run."""
+
+    settings: Settings
+    history: History
+    about: dict  # versions, device, data, seconds
+
+
+def path(folder: str | Path, name: str, settings: Settings) -> Path:
+    """Where the record of an experiment of the book lies: folder/name-dataset-seed0.json."""
+    return Path(folder) / f"{name}-{settings.dataset}-seed{settings.seed}.json"
+
+
+def save(record: Record, path: str | Path) -> None:
+    """Write a record; the file appears whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; the message names the file.
+    """
+    plain = {"settings": record.settings.to_dict(), **record.about, "history": record.history.to_dict()}
+    write_whole(path, json.dumps(plain, allow_nan=False) + "\n")
+
+
+def load(path: str | Path) -> Record:
+    """Read a record.
+
+    Raises:
+        FileNotFoundError: there is none; the message says how to make it.
+        ValueError: the file is damaged or not a record; the message names it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no record at {path}; `python -m fairfl reproduce` writes the records of the book")
+    try:
+        plain = json.loads(path.read_text())
+        settings, history = Settings.from_dict(plain.pop("settings")), History.from_dict(plain.pop("history"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged or not a record of a run: {error}") from error
+    return Record(settings, history, plain)

@@ -1,0 +1,131 @@
+"""What decides the outcome of a run, as plain data, and the settings that this project recommends.
+
+The recommended settings are ours: they converge on the real data within minutes on a CPU. The paper's text and its
+published code are in `presets`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+
+from fairfl.schedules import Schedule
+from fairfl.training import LocalTraining
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the outcome of a run, as plain data.
+
+    `dataset_options`, `partition_options` and `mechanism_options` are passed on to `datasets.load`,
+    `partition.partition` and `mechanisms.build`, `model_options` to `models.build`; a non-empty `label_noise` gives
+    the fraction of wrong labels of each agent, see `partition.label_noise`.
+
+    Losses are taken every `evaluate_every` rounds. Test accuracies of the models as downloaded and of the models after
+    local training are taken every `accuracy_every` rounds and in the first and last; None: as downloaded only, half as
+    often as the losses. The cosines between the updates are taken every `cosines_every` rounds (0: never).
+    """
+
+    dataset: str
+    partition: str
+    agents: int
+    size: int | None  # samples an agent, on average; None: all there are
+    model: str
+    rounds: int
+    local: LocalTraining
+    gamma: Schedule
+    mechanism: str = "cgsv"
+    mechanism_options: dict = field(default_factory=dict)
+    partition_options: dict = field(default_factory=dict)
+    label_noise: tuple[float, ...] = ()
+    evaluate_every: int = 1
+    cosines_every: int = 0
+    seed: int = 0
+    dataset_options: dict = field(default_factory=dict)
+    model_options: dict = field(default_factory=dict)
+    validation: int | None = 0  # samples that no agent gets, see `partition.hold_out`; None: its default
+    accuracy_every: int | None = None
+
+    def to_dict(self) -> dict:
+        """Plain data for JSON, which has no word for infinity: "inf" stands for it in the options."""
+        plain = asdict(self)
+        plain["mechanism_options"] = {
+            name: "inf" if value == math.inf else value for name, value in self.mechanism_options.items()
+        }
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: dict) -> Settings:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: fields are missing or unknown.
+        """
+        try:
+            options = {name: math.inf if value == "inf" else value
+                       for name, value in plain.get("mechanism_options", {}).items()}
+            local = {**plain["local"], "lr": Schedule(**plain["local"]["lr"])}
+            return cls(**{**plain, "local": LocalTraining(**local), "gamma": Schedule(**plain["gamma"]),
+                          "label_noise": tuple(plain["label_noise"]), "mechanism_options": options})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not the settings of a run: {error!r}") from error
+
+    @property
+    def name(self) -> str:
+        """A file name's stem, e.g. "mnist-pow-10-cgsv-beta1-seed0"."""
+        options = [f"{key}{value:g}" if isinstance(value, float) else f"{key}{value}"
+                   for key, value in sorted(self.mechanism_options.items())]
+        dataset = self.dataset.replace("\\", "/").rpartition("/")[2].removesuffix(".npz")
+        return "-".join([dataset, self.partition, str(self.agents), self.mechanism, *options, f"seed{self.seed}"])
+
+
+def _sgd(lr: float, decay: float, batch_size: int) -> LocalTraining:
+    return LocalTraining(lr=Schedule(lr, decay), batch_size=batch_size)
+
+
+def _adam(batch_size: int) -> LocalTraining:
+    return LocalTraining(lr=Schedule(1e-3, 0.977), batch_size=batch_size, optimizer="adam")
+
+
+_MNIST = {"model": "mnist_cnn", "size": 600, "rounds": 60, "local": _sgd(0.15, 0.977, 32), "gamma": Schedule(0.5, 0.98),
+          "accuracy_every": 20, "evaluate_every": 60}
+_CIFAR = {"model": "cifar_cnn", "size": 2000, "rounds": 60, "local": _sgd(0.1, 0.97, 32), "gamma": Schedule(1.0, 0.97),
+          "accuracy_every": 20, "evaluate_every": 60}
+_TEXT = {"model": "text_cnn", "size": None, "rounds": 20, "gamma": Schedule(2.0, 0.9), "accuracy_every": 5,
+         "evaluate_every": 20}
+_DIGITS = {"model": "digits_cnn", "size": None, "rounds": 30, "local": _sgd(0.05, 0.977, 16),
+           "gamma": Schedule(0.5, 0.97), "accuracy_every": 10, "evaluate_every": 10}
+
+# By data set, and what differs for a partition
+RECOMMENDED: dict[str, dict] = {"digits": _DIGITS, "mnist": _MNIST, "cifar10": _CIFAR,
+                                "mr": _TEXT | {"local": _adam(128)}, "sst": _TEXT | {"local": _adam(256)}}
+RECOMMENDED_FOR: dict[tuple[str, str], dict] = {
+    ("mnist", "cla"): {"gamma": Schedule(0.5, 0.96)},
+    ("cifar10", "cla"): {"gamma": Schedule(0.5, 0.98), "local": _sgd(0.05, 0.98, 32),
+                         "partition_options": {"replace": True}},
+    ("digits", "cla"): {"partition_options": {"replace": True}},
+}
+
+
+def recommended(dataset: str = "mnist", partition: str = "pow", agents: int = 10, **changes) -> Settings:
+    """The settings we recommend for a data set and a partition, e.g.
+    ``recommended("mnist", "pow", agents=5, mechanism="dw", seed=1)``.
+
+    One local epoch a round and a decaying Gamma, so that the server settles; a validation set is held out whatever the
+    mechanism, so that all mechanisms see the same agents. Nested classes of CIFAR-10 and digits (CLA) are drawn with
+    replacement, because there are not enough images of the first classes.
+
+    Args:
+        changes: fields of `Settings` to set otherwise. A data set of one's own (a ``.npz`` file) needs ``model``.
+
+    Raises:
+        ValueError: no settings for this data set, and `model` is not given.
+        TypeError: an unknown field.
+    """
+    own = {"rounds": 30, "size": None, "local": _sgd(0.05, 0.977, 32), "gamma": Schedule(0.5, 0.98),
+           "accuracy_every": 10, "evaluate_every": 30}
+    if dataset not in RECOMMENDED and "model" not in changes:
+        raise ValueError(f"no settings for the data set {dataset!r}; known are {', '.join(RECOMMENDED)}. For data of "
+                         "your own, name the model too")
+    fields = {**RECOMMENDED.get(dataset, own), **RECOMMENDED_FOR.get((dataset, partition), {}), "validation": None}
+    return Settings(**{"dataset": dataset, "partition": partition, "agents": agents, **fields, **changes})
