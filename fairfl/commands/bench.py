@@ -28,15 +28,16 @@ def valuation(cases: tuple[tuple[int, int], ...], repeats: int, permutations: in
     """
     from importlib.util import find_spec
 
-    from fairfl import bench
+    from fairfl.bench import common
+    from fairfl.bench import valuation as module
 
     if peers and find_spec("shapiq") is None:
         raise click.ClickException("--peers needs shapiq: pip install shapiq")
     try:
-        found = bench.valuation(cases or bench.CASES, repeats, permutations, seed, peers, progress=True)
-    except bench.Disagreement as error:
+        found = module.valuation(cases or module.CASES, repeats, permutations, seed, peers, progress=True)
+    except common.Disagreement as error:
         raise click.ClickException(str(error)) from error
-    click.echo("\n".join(bench.table(found)))
+    click.echo("\n".join(module.table(found)))
     if output:
-        bench.save(found, output)
+        common.save(found, output)
         click.echo(f"wrote {output}")

@@ -8,8 +8,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from fairfl import bench, cgsv
+from fairfl import cgsv
 from fairfl.__main__ import main
+from fairfl.bench import valuation
 
 
 def call(*arguments):
@@ -47,16 +48,16 @@ def test_ratios_are_quotients_of_medians_to_the_exact_value(measured):
 def test_the_peak_counts_what_a_call_needs(monkeypatch):
     if sys.platform != "linux":
         pytest.skip("needs Linux")
-    small, large = (bench.peak_bytes("exact, beyond the gram matrix", n, 8, 10, 0) for n in (4, 18))
+    small, large = (valuation.needed("exact, beyond the gram matrix", n, 8, 10, 0) for n in (4, 18))
     assert small < 3e7 and small < large < 64e6  # 2^18 doubles for each of several tables would be more
 
 
 def test_the_literal_twins_are_right_on_their_own():
-    u = bench.updates(4, 9, 1)
-    torch.testing.assert_close(bench.literal(u), cgsv.exact(cgsv.gram(u)))
+    u = valuation.updates(4, 9, 1)
+    torch.testing.assert_close(valuation.literal(u), cgsv.exact(cgsv.gram(u)))
     two = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
-    assert bench.literal(two).tolist() == pytest.approx([0.5, 0.5])
-    assert bench.literal_sampling(two, 10, 0).sum().item() == pytest.approx(1)
+    assert valuation.literal(two).tolist() == pytest.approx([0.5, 0.5])
+    assert valuation.literal_sampling(two, 10, 0).sum().item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", ["exact", "sampled"])
@@ -73,7 +74,7 @@ def test_a_wrong_value_stops_the_benchmark(monkeypatch, name):
 
 
 def test_a_long_literal_loop_is_left_out_with_a_word(monkeypatch):
-    monkeypatch.setattr(bench, "LITERAL", 100)
+    monkeypatch.setattr(valuation, "LITERAL", 100)
     result = call("--case", "4", "30")
     assert result.exit_code == 0 and "the literal coalition loop was left out: 2^N D = 5e+02" in result.output
     assert "literal coalition loop  " not in result.output
@@ -92,16 +93,16 @@ def test_the_peer_gets_our_game_and_its_values_by_agent(monkeypatch):
         """As shapiq's: called with an index, it answers values by tuples of players."""
 
         def __init__(self, game, n_players):
-            self.table = torch.as_tensor(game(bench.shapley.coalitions(n_players).numpy()))
+            self.table = torch.as_tensor(game(valuation.shapley.coalitions(n_players).numpy()))
 
         def __call__(self, index):
             assert index == "SV"
-            return {(i,): value for i, value in enumerate(bench.shapley.exact(self.table).tolist())}
+            return {(i,): value for i, value in enumerate(valuation.shapley.exact(self.table).tolist())}
 
     monkeypatch.setitem(sys.modules, "shapiq", type(sys)("shapiq"))
     sys.modules["shapiq"].ExactComputer = ExactComputer
-    gram = cgsv.gram(bench.updates(5, 9, 0))
-    torch.testing.assert_close(bench.peer(gram), cgsv.exact(gram))
+    gram = cgsv.gram(valuation.updates(5, 9, 0))
+    torch.testing.assert_close(valuation.peer(gram), cgsv.exact(gram))
 
 
 @pytest.mark.parametrize("arguments", [["--case", "4"], ["--case", "0", "5"], ["--repeats", "0"], ["--colour"]])

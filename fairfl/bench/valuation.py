@@ -1,30 +1,19 @@
-"""How long valuing takes, in ratios within one run: ``python -m fairfl bench valuation``.
-
-Each method is compared with a twin that does the same the literal way, and the two must give the same numbers. Calls of
-different methods take turns, so that whatever else the machine does hits all of them.
-"""
+"""The values of the agents: ``python -m fairfl bench valuation``."""
 
 from __future__ import annotations
 
-import json
 import math
-import multiprocessing
-import os
-import platform
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
-from pathlib import Path
+from functools import partial
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-import fairfl
 from fairfl import cgsv, shapley
-from fairfl.files import write_whole
+from fairfl.bench.common import Disagreement, machine, peak, take_turns
 from fairfl.randomness import generator
 
 CASES = ((10, 1024), (10, 65536), (12, 100_000), (16, 1024), (20, 1_000_000), (24, 1024), (30, 1024))
@@ -32,10 +21,6 @@ LITERAL = 500_000_000       # 2^N D up to which the literal loop is run
 PASS = 24                   # agents up to which a table of 2^N doubles is made
 PATIENCE = 10.0             # seconds of calls of one method after which it is not repeated
 AGREE = 1e-9
-
-
-class Disagreement(RuntimeError):
-    """Two methods that must give the same values did not."""
 
 
 def literal(u: Tensor) -> Tensor:
@@ -129,69 +114,36 @@ def valuation(
         found = methods(n, d, permutations, seed, peers)
         u = updates(n, d, seed)
         gram = cgsv.gram(u)
-        seconds: dict[str, list[float]] = {name: [] for name in found}
-        values = {}
-        for _ in range(repeats + 1):  # the first round is for warming up, unless a method takes too long for another
-            for name, (function, _) in found.items():
-                if sum(seconds[name]) < PATIENCE:
-                    start = time.perf_counter()
-                    values[name] = function(u, gram)
-                    seconds[name].append(time.perf_counter() - start)
+        calls = {name: partial(call, u, gram) for name, (call, _) in found.items()}
+        timed, values = take_turns(calls, repeats, PATIENCE)
         for name, (_, twin) in found.items():
             if twin and not (values[name] - values[twin]).abs().max() <= AGREE:
                 gap = (values[name] - values[twin]).abs().max()
                 raise Disagreement(f"N = {n}, D = {d}: {name!r} and {twin!r} differ by {gap:.2g}")
-        timed = {name: took[1:] if len(took) > 1 else took for name, took in seconds.items()}
         exact = statistics.median(timed["exact"])
         rows += [{"agents": n, "dimension": d, "method": name, "seconds": took, "median": statistics.median(took),
-                  "ratio": statistics.median(took) / exact, "peak_bytes": peak_bytes(name, n, d, permutations, seed)}
+                  "ratio": statistics.median(took) / exact, "peak_bytes": needed(name, n, d, permutations, seed)}
                  for name, took in timed.items()]
-    versions = {"fairfl": fairfl.__version__, "torch": torch.__version__, "python": platform.python_version()}
-    if peers:
-        versions["shapiq"] = version("shapiq")
     return {
         "settings": {"cases": [list(case) for case in cases], "repeats": repeats, "permutations": permutations,
                      "seed": seed, "peers": peers},
-        "versions": versions,
-        "device": f"CPU, {platform.machine()}, {os.cpu_count()} cores", "threads": torch.get_num_threads(),
+        **machine(*["shapiq"] * peers),
         "rows": rows,
     }
 
 
-def peak_bytes(method: str, n: int, d: int, permutations: int, seed: int) -> int | None:
-    """Memory that one call needs beside its inputs, at its peak, measured in a fresh process; None but on Linux."""
-    if sys.platform != "linux":
-        return None
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["fairfl.bench"])
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(sender, method, n, d, permutations, seed, torch.get_num_threads()))
-    process.start()
-    sender.close()
-    try:
-        return receiver.recv()
-    except EOFError:
-        return None
-    finally:
-        process.join()
+def needed(method: str, n: int, d: int, permutations: int, seed: int) -> int | None:
+    """Bytes that one call needs beside its inputs, at its peak; None but on Linux."""
+    found = peak(_prepare, method, n, d, permutations, seed)
+    return found and found.beside
 
 
-def _measure(sender, method: str, n: int, d: int, permutations: int, seed: int, threads: int) -> None:
-    torch.set_num_threads(threads)
+def _prepare(method: str, n: int, d: int, permutations: int, seed: int) -> Callable[[], Tensor]:
     small = updates(3, 8, seed)
     methods(3, 8, permutations, seed, True)["psi"][0](small, cgsv.gram(small))
     u = updates(n, d, seed)
-    gram, (function, _) = cgsv.gram(u), methods(n, d, permutations, seed, True)[method]
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is in use now
-    before = _status("VmHWM")
-    function(u, gram)
-    sender.send(max(_status("VmHWM") - before, 0))
-
-
-def _status(field: str) -> int:
-    """A size in bytes from /proc/self/status."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(field))
+    gram, (call, _) = cgsv.gram(u), methods(n, d, permutations, seed, True)[method]
+    return lambda: call(u, gram)
 
 
 def table(found: dict) -> Iterator[str]:
@@ -206,8 +158,3 @@ def table(found: dict) -> Iterator[str]:
     for n, d in found["settings"]["cases"]:
         if 2**n * d > LITERAL:
             yield f"{n:3} {d:8}  the literal coalition loop was left out: 2^N D = {2**n * d:.1g} is too much"
-
-
-def save(found: dict, path: str | Path) -> None:
-    """Write the result as JSON; the file appears whole or not at all."""
-    write_whole(path, json.dumps(found, indent=1) + "\n")
