@@ -41,3 +41,35 @@ def valuation(cases: tuple[tuple[int, int], ...], repeats: int, permutations: in
     if output:
         common.save(found, output)
         click.echo(f"wrote {output}")
+
+
+@bench.command()
+@click.option("--part", "parts", multiple=True, metavar="PART",
+              help="server, round, evaluation, text, digits, overhead, memory or gpu. May be given several times.  "
+                   "[default: all]")
+@click.option("--repeats", type=click.IntRange(min=1), default=5, help="Calls of each method that count.")
+@click.option("--data-root", type=click.Path(path_type=Path, file_okay=False),
+              help="Folder with MNIST and SST; random numbers take their place.  [default: $FAIRFL_DATA or a cache]")
+@click.option("--seed", type=int, default=0)
+@click.option("--quick", is_flag=True, help="Small sizes, to see that everything runs; the times mean nothing.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the figures to this file as JSON.")
+def engine(parts: tuple[str, ...], repeats: int, data_root: Path | None, seed: int, quick: bool,
+           output: Path | None) -> None:
+    """Training, evaluation and the server's step against loops as they are usually written.
+
+    Takes about a quarter of an hour on two cores. Environment variables such as OMP_NUM_THREADS say how many threads.
+    """
+    from fairfl.bench import common
+    from fairfl.bench import engine as module
+
+    if unknown := [part for part in parts if part not in module.PARTS]:
+        known = ", ".join(module.PARTS)
+        raise click.BadParameter(f"unknown part {unknown[0]!r}; known are {known}", param_hint="--part")
+    try:
+        found = module.engine(parts or tuple(module.PARTS), repeats, data_root, seed, quick, progress=True)
+    except common.Disagreement as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("\n".join(module.table(found)))
+    if output:
+        common.save(found, output)
+        click.echo(f"wrote {output}")
