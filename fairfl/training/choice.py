@@ -63,14 +63,15 @@ def _fitting(module: nn.Module, agents: Sequence[Agent], local: LocalTraining) -
 def flops(module: nn.Module, x: Tensor) -> int:
     """Floating point operations of a forward pass on one sample; those of products and convolutions count."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        copy.deepcopy(module).eval()(x[:1])
-    return counter.get_total_flops()
+        copy.deepcopy(module).eval()(_pair(x))
+    return counter.get_total_flops() // 2
 
 
 def draws_globally(module: nn.Module, x: Tensor) -> bool:
     """Whether the network draws from torch's global generators in training mode, as `torch.nn.Dropout` does."""
-    trial, pair = copy.deepcopy(module).train(), x[:1].expand(2, *x.shape[1:])  # BatchNorm refuses a single sample
-    inputs = [pair] if not hasattr(module, "noise") else [pair, module.noise(2, torch.Generator()).to(x.device)]
+    trial, inputs = copy.deepcopy(module).train(), [_pair(x)]
+    if hasattr(module, "noise"):
+        inputs.append(module.noise(2, torch.Generator()).to(x.device))
     state = torch.cuda.get_rng_state if x.device.type == "cuda" else torch.get_rng_state
     with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []), torch.no_grad():
         before = state()
@@ -90,3 +91,8 @@ def stackable(module: nn.Module, agent: Agent) -> bool:
     except Exception:  # whatever the network does that torch.func cannot
         return False
     return bool((found - expected).norm() <= 1e-2 * expected.norm())
+
+
+def _pair(x: Tensor) -> Tensor:
+    """The first sample twice: BatchNorm refuses a single one."""
+    return x[:1].expand(2, *x.shape[1:])
