@@ -193,6 +193,11 @@ def test_an_update_that_is_not_finite_names_agent_and_round_and_loses_nothing(ba
     assert caught.value.history is history and history.rounds("r").tolist() == [1, 2]
 
 
+def test_large_entries_that_are_finite_are_taken():
+    fed = with_updates([1e308, 1e308, 0, 0, 0, 0], [0.0, 0, 1, 0, 0, 0])
+    assert last(fed, 1).step.log["psi"].tolist() == pytest.approx([0.5**0.5] * 2)
+
+
 # ---- what the result must not depend on
 
 
