@@ -225,16 +225,17 @@ def test_an_error_in_a_thread_reaches_the_caller_and_drops_what_has_not_begun():
 
 
 class Watch(TorchDispatchMode):
-    """Counts what would wait for a GPU or move data to or from it, were the tensors there."""
+    """Lists what would wait for a GPU or move data to or from it, were the tensors there."""
 
     def __init__(self):
         super().__init__()
         self.seen = []
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if function.__name__.split(".")[0] in ("_local_scalar_dense", "nonzero", "_to_copy", "masked_select"):
-            self.seen.append(function.__name__)
-        return function(*args, **kwargs or {})
+        name, kwargs = function.__name__.split(".")[0], kwargs or {}
+        if name in ("_local_scalar_dense", "nonzero", "masked_select") or name == "_to_copy" and kwargs.get("device"):
+            self.seen.append(name)
+        return function(*args, **kwargs)
 
 
 def test_steps_of_stacked_training_move_nothing_between_devices():
