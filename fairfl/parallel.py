@@ -25,9 +25,8 @@ def spread(function: Callable, items: Iterable, workers: int | None = None) -> l
         whatever the function raises; calls that have not begun by then are dropped.
     """
     threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(workers or threads, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        return list(pool.map(function, items))
+        with ThreadPoolExecutor(workers or threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(function, items))
     finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads)  # threads begun later would have one core otherwise

@@ -1,7 +1,6 @@
 """The fast ways to train against the plain one, for one round from one state."""
 
 import copy
-import threading
 
 import pytest
 import torch
@@ -205,23 +204,6 @@ def test_nothing_global_is_read_or_changed(way):
         assert torch.equal(torch.get_rng_state(), before) and torch.is_grad_enabled()
         assert not torch.is_autocast_enabled("cpu")
     assert torch.equal(*found)
-
-
-def test_an_error_in_a_thread_reaches_the_caller_and_drops_what_has_not_begun():
-    begun, before = [], torch.get_num_threads()
-
-    class Bad(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.w = nn.Parameter(torch.ones(1))
-
-        def forward(self, x):
-            begun.append(threading.get_ident())
-            raise OSError("in the network")
-
-    with pytest.raises(OSError, match="in the network"):
-        round_of(threads.train, Bad(), agents("digits_cnn", F32, [2] * 20), workers=1)
-    assert len(begun) < 20 and threading.get_ident() not in begun and torch.get_num_threads() == before
 
 
 class Watch(TorchDispatchMode):

@@ -1,7 +1,7 @@
 """Local training of all agents at once, step by step: for small networks, and for GPUs.
 
-One call of `torch.func` computes the gradients of all agents' models on a batch of each. On a GPU all draws of a round
-move there once, before the first step, and nothing comes back.
+One forward and one backward pass serve the models of all agents, each on a batch of its own. On a GPU all draws of a
+round move there once, before the first step, and nothing comes back.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
+from torch.func import functional_call, vmap
 
 from fairfl import vectors
 from fairfl.partition import Agent
@@ -100,19 +100,20 @@ def descend(
     moments = [torch.zeros_like(models) for _ in range(2 if local.optimizer == "adam" else 0)]
     optimizer = {"sgd": _sgd, "adam": _adam}[local.optimizer]
 
-    def loss(weights: dict[str, Tensor], x: Tensor, y: Tensor, share: Tensor, *noise: Tensor) -> Tensor:
-        logits = functional_call(module, weights, (x, *noise))
-        return (nn.functional.cross_entropy(logits, y, reduction="none") * share).sum()
-
-    gradients = vmap(grad(loss))
+    forward = vmap(lambda weights, *inputs: functional_call(module, weights, inputs))
+    sizes = [part.stop - part.start for part in layout.slices]
     for s, active in enumerate(steps.active):
-        w, chosen = models[:active], steps.index[s, :active]
-        weights = {name: w[:, part].view(active, *shape) for name, shape, part in zip(*layout, strict=True)}
+        w = models[:active].requires_grad_()
+        weights = {name: part.view(active, *shape)
+                   for name, shape, part in zip(layout.names, layout.shapes, w.split(sizes, dim=1), strict=True)}
+        chosen = steps.index[s, :active]
         noise = () if steps.noise is None else (steps.noise[s, :active],)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=local.precision == "bfloat16"):
-            found = gradients(weights, x[chosen], y[chosen], steps.share[s, :active], *noise)
-        g = torch.cat([found[name].reshape(active, -1) for name in layout.names], 1)
-        optimizer(w, g, steps.rate[s, :active, None], s + 1, *(moment[:active] for moment in moments))
+            logits = forward(weights, x[chosen], *noise)
+            losses = nn.functional.cross_entropy(logits.flatten(0, 1), y[chosen].flatten(), reduction="none")
+        # The sum over agents: no agent's loss depends on another's weights.
+        (g,) = torch.autograd.grad((losses * steps.share[s, :active].flatten()).sum(), w)
+        optimizer(w.detach(), g, steps.rate[s, :active, None], s + 1, *(moment[:active] for moment in moments))
     return models
 
 

@@ -1,0 +1,55 @@
+import threading
+import time
+
+import pytest
+import torch
+
+from fairfl.parallel import spread
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def in_a_new_thread(function):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(function()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_results_come_in_order_from_threads_with_one_core_each(threads):
+    seen = set()
+
+    def work(i):
+        time.sleep(0.01 * (5 - i))
+        seen.add((threading.get_ident(), torch.get_num_threads()))
+        return 10 * i
+
+    assert spread(work, range(5)) == [0, 10, 20, 30, 40]
+    assert len(seen) == threads and {cores for _, cores in seen} == {1}
+    assert threading.get_ident() not in {thread for thread, _ in seen}
+
+
+def test_the_number_of_cores_is_the_same_afterwards_here_and_in_new_threads(threads):
+    spread(abs, range(5), workers=3)
+    assert torch.get_num_threads() == threads == in_a_new_thread(torch.get_num_threads)
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_an_error_reaches_the_caller_and_what_has_not_begun_is_dropped(threads, error):
+    begun = []
+
+    def work(i):
+        begun.append(i)
+        time.sleep(0.01)
+        raise error("in the work")
+
+    with pytest.raises(error, match="in the work"):
+        spread(work, range(50))
+    assert len(begun) < 50 and torch.get_num_threads() == threads
