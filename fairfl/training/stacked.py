@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from fairfl import vectors
+from fairfl.parallel import spread
 from fairfl.partition import Agent
 from fairfl.randomness import generator
 from fairfl.training.local import LocalTraining
@@ -46,9 +47,17 @@ def train(
     batch = min(local.batch_size or SAMPLES, max(len(agent.y) for agent in agents))
     # The order decides which agents are stacked together: that of their sizes and keys, whatever order they come in.
     order = sorted(range(len(agents)), key=lambda i: (-len(agents[i].y), agents[i].key))
-    for some in torch.tensor(order).split(max(SAMPLES // batch, 1)):
+
+    def together(some: Tensor) -> None:
         trained = descend(module, models[some], [agents[i] for i in some], local, t, seed)
         updates[some] = trained - models[some]
+
+    chunks = torch.tensor(order).split(max(SAMPLES // batch, 1))
+    if models.device.type == "cpu":  # on one core each: a small network's operations are too short to be shared out
+        spread(together, chunks)
+    else:
+        for some in chunks:
+            together(some)
     return updates, buffers.clone()
 
 
@@ -94,27 +103,26 @@ def descend(
     module: nn.Module, models: Tensor, agents: Sequence[Agent], local: LocalTraining, t: int, seed: int
 ) -> Tensor:
     """The agents' models after local training, (N, D); agents come largest first."""
-    models, layout = models.clone(), vectors.layout(module)
-    steps = plan(module, agents, local, t, seed, models.dtype)
+    layout, steps = vectors.layout(module), plan(module, agents, local, t, seed, models.dtype)
     x, y = torch.cat([agent.x for agent in agents]), torch.cat([agent.y for agent in agents])
-    moments = [torch.zeros_like(models) for _ in range(2 if local.optimizer == "adam" else 0)]
+    stacks = [models[:, part].reshape(-1, *shape).clone() for shape, part in zip(layout.shapes, layout.slices,
+                                                                              strict=True)]
+    moments = [[torch.zeros_like(w) for _ in range(2 if local.optimizer == "adam" else 0)] for w in stacks]
     optimizer = {"sgd": _sgd, "adam": _adam}[local.optimizer]
-
     forward = vmap(lambda weights, *inputs: functional_call(module, weights, inputs))
-    sizes = [part.stop - part.start for part in layout.slices]
     for s, active in enumerate(steps.active):
-        w = models[:active].requires_grad_()
-        weights = {name: part.view(active, *shape)
-                   for name, shape, part in zip(layout.names, layout.shapes, w.split(sizes, dim=1), strict=True)}
+        weights = [w[:active].detach().requires_grad_() for w in stacks]
         chosen = steps.index[s, :active]
         noise = () if steps.noise is None else (steps.noise[s, :active],)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=local.precision == "bfloat16"):
-            logits = forward(weights, x[chosen], *noise)
+            logits = forward(dict(zip(layout.names, weights, strict=True)), x[chosen], *noise)
             losses = nn.functional.cross_entropy(logits.flatten(0, 1), y[chosen].flatten(), reduction="none")
         # The sum over agents: no agent's loss depends on another's weights.
-        (g,) = torch.autograd.grad((losses * steps.share[s, :active].flatten()).sum(), w)
-        optimizer(w.detach(), g, steps.rate[s, :active, None], s + 1, *(moment[:active] for moment in moments))
-    return models
+        gradients = torch.autograd.grad((losses * steps.share[s, :active].flatten()).sum(), weights)
+        for w, g, own in zip(stacks, gradients, moments, strict=True):
+            rate = steps.rate[s, :active].view(-1, *[1] * (g.ndim - 1))
+            optimizer(w[:active], g, rate, s + 1, *(moment[:active] for moment in own))
+    return torch.cat([w.reshape(len(models), -1) for w in stacks], 1)
 
 
 def _sgd(w: Tensor, g: Tensor, rate: Tensor, step: int) -> None:
