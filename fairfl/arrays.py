@@ -60,6 +60,11 @@ def safe_scale(largest: Tensor) -> Tensor:
     return largest.where((largest > 0) & ((largest < 1e-100) | (largest > 1e100)), 1.0)
 
 
+def in_range(lengths: Tensor) -> bool:
+    """Whether these numbers, or their squares, are far from where a float64 over- or underflows. No for 0 and NaN."""
+    return bool(((lengths > 1e-100) & (lengths < 1e100)).all())
+
+
 def width(vectors: Tensor) -> int:
     """Columns in a slice that is read once: (N, width) float64 stays in a CPU's cache."""
     return max(CACHED // len(vectors), 1 << 10) if vectors.device.type == "cpu" else 64 * COLUMNS

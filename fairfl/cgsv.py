@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fairfl import sampling
-from fairfl.arrays import float64_device, largest, like, safe_scale, slices, tensor, width
+from fairfl.arrays import float64_device, in_range, largest, like, safe_scale, slices, tensor, width
 from fairfl.games import size_scaled
 from fairfl.shapley import BLOCK, LIMIT, Game, additive, check_limit, coalitions, fold
 
@@ -76,15 +76,24 @@ def cosine(updates, aggregate):
     u, whole = tensor(updates, "updates", 2), tensor(aggregate, "aggregate", 1)
     if whole.shape[0] != u.shape[1]:
         raise ValueError(f"updates have {u.shape[1]} parameters but the aggregate has {whole.shape[0]}")
-    scale, top = safe_scale(largest(u, "updates")), safe_scale(largest(whole[None], "aggregate"))
+    one = torch.ones(1, dtype=torch.float64, device=float64_device(u))
+    inner, squares, square = _products(u, whole, one.expand(len(u)), one)
+    if not (in_range(squares) and in_range(square)):  # or a square may have left the range of a float
+        scale, top = safe_scale(largest(u, "updates")), safe_scale(largest(whole[None], "aggregate"))
+        inner, squares, square = _products(u, whole, scale, top)
+    lengths = squares.sqrt() * square.sqrt()
+    return like((inner / lengths).clamp(-1, 1).where(lengths > 0, 0.0), updates)
+
+
+def _products(u: Tensor, whole: Tensor, scale: Tensor, top: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """u_i . u_N and |u_i|^2 (N,), |u_N|^2 (1,), of vectors divided by `scale` (N,) and `top` (1,)."""
     inner, squares, square = torch.zeros_like(scale), torch.zeros_like(scale), torch.zeros_like(top)
     step = width(u)
     for rows, row in zip(slices(u, scale[:, None], step), slices(whole[None], top[:, None], step), strict=True):
         inner += rows @ row[0]
         squares += torch.linalg.vector_norm(rows, dim=1) ** 2
         square += torch.linalg.vector_norm(row) ** 2
-    lengths = squares.sqrt() * square.sqrt()
-    return like((inner / lengths).clamp(-1, 1).where(lengths > 0, 0.0), updates)
+    return inner, squares, square
 
 
 def psi(gram):

@@ -180,13 +180,15 @@ class Federation:
             losses=lambda: self.own_losses(last.models, last.buffers),
             accuracy=lambda models: self.evaluate(models, *self.validation, last.buffers.mean(0))[1],
         )
-        state, step = self.mechanism.apply(last.state, round, self.setting)
         models = last.models.clone()
+        clock()  # checking and copying belong to neither
+        state, step = self.mechanism.apply(last.state, round, self.setting)
         step.reward.add_to(models)
+        mechanism = clock()
         if self.buffers == "shared":
             buffers = buffers.mean(0).expand_as(buffers).clone()
         return Snapshot(t, last.server + step.aggregate, models, buffers, state, last.models, updates, step,
-                        {"training": training, "mechanism": clock()})
+                        {"training": training, "mechanism": mechanism})
 
     def run(
         self,

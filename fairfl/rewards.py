@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from fairfl.arrays import float64_device, largest, safe_scale, slices, width
+from fairfl.arrays import float64_device, in_range, largest, safe_scale, slices, width
 
 # A sum is taken to cancel when its norm is below this part of what its terms could reach: what is left then is
 # rounding, and its direction means nothing.
@@ -34,7 +34,7 @@ def norms(updates: Tensor) -> Tensor:
         ValueError: an entry is not finite.
     """
     lengths = _norms(updates, torch.ones(len(updates), dtype=torch.float64, device=float64_device(updates)))
-    if ((lengths > 1e-100) & (lengths < 1e100)).all():
+    if in_range(lengths):
         return lengths
     return _norms(updates, safe_scale(largest(updates, "updates")))  # squares have left the range of a float
 
@@ -91,11 +91,12 @@ def aggregate(updates: Tensor, weights: Tensor) -> Tensor:
                          f"expected ({len(weights)}, D)")
     device, step = float64_device(updates), width(updates)
     weights = weights.to(device, torch.float64)
-    total = updates.new_empty(updates.shape[1])
+    total, squares = updates.new_empty(updates.shape[1]), torch.zeros(len(updates), dtype=torch.float64, device=device)
     for part, columns in zip(total.split(step), slices(updates, torch.ones(()), step), strict=True):
         part.copy_(weights @ columns)
-    reachable = (weights.abs() * norms(updates)).sum()
-    if norms(total[None]) <= CANCELLED * reachable:
+        squares += torch.linalg.vector_norm(columns, dim=1) ** 2
+    lengths = squares.sqrt() if in_range(squares) else norms(updates)
+    if norms(total[None]) <= CANCELLED * (weights.abs() * lengths).sum():
         total.zero_()
     return total
 

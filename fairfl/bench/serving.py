@@ -64,4 +64,4 @@ def _whole_step(agents: int, layers: Sequence[slice], draw: torch.Generator) -> 
     return Case(f"whole step, {agents} agents, {d:,} parameters", "random numbers", {
         "agent by agent": Method(partial(reference.serve, updates, setting.size_shares, 0.5, 1.0, layers, held)),
         "CGSV": Method(step, "agent by agent"),
-    }, 1e-5)
+    }, 1e-3)  # the loop sums millions of terms in float32

@@ -49,24 +49,25 @@ def mnist(agents: int, root: Path | None, seed: int, quick: bool) -> Subject:
         Schedule(0.5, 0.98), seed)
 
 
-def digits(agents: int, root: Path | None, seed: int, quick: bool) -> Subject:
-    """All 1,200 images, POW, float64 as everywhere in the book; one epoch of batches of 16."""
+def digits(agents: int, root: Path | None, seed: int, quick: bool, dtype: torch.dtype = torch.float64) -> Subject:
+    """All 1,200 images in equal shards, float64 as in the book unless told otherwise; one epoch of batches of 16."""
     data = datasets.load("digits")
+    data = data._replace(x=data.x.to(dtype), test_x=data.test_x.to(dtype))
     return Subject(
-        data.name, partition.partition("pow", data, agents, (200 if quick else 1200) // agents, seed),
+        data.name, partition.partition("uni", data, agents, (200 if quick else 1200) // agents, seed),
         (data.test_x, data.test_y),
-        models.build("digits_cnn", seed), reference.DigitsCNN().double(),
+        models.build("digits_cnn", seed, dtype), reference.DigitsCNN().to(dtype),
         LocalTraining(Schedule(0.1, 0.98), 1, 16), Schedule(0.5, 0.98), seed)
 
 
-def sst(agents: int, root: Path | None, seed: int, quick: bool) -> Subject:
-    """All sentences, POW; one epoch of Adam on batches of 256."""
+def sst(agents: int, root: Path | None, seed: int, quick: bool, epochs: int = 1) -> Subject:
+    """All sentences, POW; Adam on batches of 256."""
     data = _load("sst", root, seed, quick)
     words, classes = len(data.vocabulary), data.classes
     return Subject(
         data.name, partition.partition("pow", data, agents, None, seed), (data.test_x, data.test_y),
         models.build("text_cnn", seed, vocabulary=words, classes=classes), reference.TextCNN(words, classes),
-        LocalTraining(Schedule(1e-3, 0.977), 1, 256, optimizer="adam"), Schedule(2.0, 0.9), seed)
+        LocalTraining(Schedule(1e-3, 0.977), epochs, 256, optimizer="adam"), Schedule(2.0, 0.9), seed)
 
 
 def _load(name: str, root: Path | None, seed: int, quick: bool) -> Data:

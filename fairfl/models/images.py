@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,6 +27,23 @@ class DigitsCNN(nn.Module):
         x = F.relu(F.max_pool2d(x, 2))
         x = F.relu(self.fc1(x.flatten(1)))
         return self.fc2(x)
+
+    def stacked(self, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """The same for N networks at once, (N, n, 1, 8, 8) -> (N, n, classes): one convolution with N groups instead of
+        N. `torch.func.vmap` would do it, too, but for so small a network its bookkeeping takes a third of the time.
+
+        Args:
+            weights: all parameters by name, each (N, ...).
+        """
+        agents, samples = x.shape[:2]
+        x = x.transpose(0, 1).flatten(1, 2)  # (n, N, 8, 8): the agents side by side as channels
+        for name in ("conv1", "conv2"):
+            kernel, bias = weights[f"{name}.weight"].flatten(0, 1), weights[f"{name}.bias"].flatten()
+            x = F.conv2d(F.relu(x) if name == "conv2" else x, kernel, bias, padding=1, groups=agents)
+        x = x.contiguous(memory_format=torch.channels_last)  # for pooling, as above
+        x = F.relu(F.max_pool2d(x, 2)).reshape(samples, agents, -1).transpose(0, 1)
+        x = F.relu(torch.baddbmm(weights["fc1.bias"][:, None], x, weights["fc1.weight"].transpose(1, 2)))
+        return torch.baddbmm(weights["fc2.bias"][:, None], x, weights["fc2.weight"].transpose(1, 2))
 
 
 class MnistCNN(nn.Module):

@@ -110,6 +110,8 @@ def descend(
     moments = [[torch.zeros_like(w) for _ in range(2 if local.optimizer == "adam" else 0)] for w in stacks]
     optimizer = {"sgd": _sgd, "adam": _adam}[local.optimizer]
     forward = vmap(lambda weights, *inputs: functional_call(module, weights, inputs))
+    if hasattr(module, "stacked") and all(p.requires_grad for p in module.parameters()):
+        forward = module.stacked
     for s, active in enumerate(steps.active):
         weights = [w[:active].detach().requires_grad_() for w in stacks]
         chosen = steps.index[s, :active]
