@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.nn.utils.rnn import pad_sequence
 
 from fairfl import vectors
 from fairfl.parallel import spread
@@ -83,16 +84,17 @@ def plan(
     index, share = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=dtype)
     rate, noise, first = torch.zeros(shape[:2], dtype=dtype), None, 0
     for i, (agent, row) in enumerate(zip(agents, rows, strict=True)):
-        draws = generator(seed, "noise", agent.key, t)
+        steps, filled = len(row), pad_sequence([indices for _, indices in row], batch_first=True)
+        lengths = torch.tensor([[len(indices)] for _, indices in row])
         index[:, i] = first
-        for s, (epoch, indices) in enumerate(row):
-            index[s, i, : len(indices)] += indices
-            share[s, i, : len(indices)] = 1 / len(indices)
-            rate[s, i] = local.rate(t, epoch)
-            if hasattr(module, "noise"):
-                drawn = module.noise(len(indices), draws)
-                noise = drawn.new_zeros(*shape, *drawn.shape[1:]) if noise is None else noise
-                noise[s, i, : len(indices)] = drawn
+        index[:steps, i, : filled.shape[1]] += filled
+        share[:steps, i] = (torch.arange(shape[2]) < lengths) / lengths.to(dtype)
+        rate[:steps, i] = torch.tensor([local.rate(t, epoch) for epoch, _ in row], dtype=dtype)
+        if hasattr(module, "noise"):
+            draws = generator(seed, "noise", agent.key, t)
+            drawn = pad_sequence([module.noise(len(indices), draws) for _, indices in row], batch_first=True)
+            noise = drawn.new_zeros(*shape, *drawn.shape[2:]) if noise is None else noise
+            noise[:steps, i, : drawn.shape[1]] = drawn
         first += len(agent.y)
     device = agents[0].x.device
     active = [sum(s < len(row) for row in rows) for s in range(shape[0])]
