@@ -69,6 +69,23 @@ def normalise(updates: Tensor, gamma: float, epsilon: float = 0.0) -> Tensor:
     return updates / safe[:, None] * scale.to(updates)[:, None]
 
 
+def factors(updates: Tensor, gamma: float, scaling: str = "normalised", epsilon: float = 0.0) -> Tensor:
+    """What the updates are multiplied by before they are summed, (N, D) -> (N,), float64.
+
+    Args:
+        scaling: "normalised", gamma / (|Delta w_i| + epsilon), eq. (1), left; "clipped", at most 1; "raw", 1. An update
+            that is zero, or shorter than 10^-300 gamma, has 0.
+
+    Raises:
+        ValueError: gamma is not positive, or an entry is not finite.
+    """
+    if not gamma > 0:
+        raise ValueError(f"gamma must be positive, not {gamma!r}")
+    length = norms(updates) + epsilon
+    found = torch.where(length > 1e-300 * gamma, gamma / length, 0.0)
+    return {"normalised": found, "clipped": found.clamp(max=1), "raw": torch.ones_like(found)}[scaling]
+
+
 def clip(updates: Tensor, gamma: float) -> Tensor:
     """Shorten the updates that are longer than gamma to length gamma; leave the others: (N, D) -> (N, D)."""
     clipped = normalise(updates, gamma)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fairfl import approximation, cgsv, rewards
 from fairfl.downloads import sparsify
-from fairfl.mechanisms.base import SCALINGS, Round, Setting, State, Step, check_scaling, first_weights
+from fairfl.mechanisms.base import Round, Setting, State, Step, check_scaling, first_weights
 from fairfl.randomness import derived_seed
 from fairfl.shapley import check_limit
 
@@ -85,13 +85,12 @@ class CGSV:
                 "average": torch.zeros(len(setting.keys), dtype=torch.float64)}
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
-        if self.epsilon:
-            u = rewards.normalise(round.updates, round.gamma, self.epsilon)
-        else:
-            u = SCALINGS[self.scaling](round.updates, round.gamma)
-        total = rewards.aggregate(u, state["weights"])  # eq. (1)
-        psi = cgsv.cosine(u, total).cpu()  # eq. (3)
-        value = psi if self.valuation == "cosine" else self._phi(u, state["weights"], round, setting)
+        # u_i = factor_i Delta w_i without a copy: the factors join the weights, and a cosine does not see lengths
+        factors = rewards.factors(round.updates, round.gamma, self.scaling, self.epsilon)
+        weights = state["weights"] * factors.cpu()
+        total = rewards.aggregate(round.updates, weights)  # eq. (1)
+        psi = cgsv.cosine(round.updates, total).cpu()  # eq. (3)
+        value = psi if self.valuation == "cosine" else self._phi(weights, round, setting)
         if total.any():
             r = rewards.importance(state["average"], value, self.alpha, self.floor)  # eq. (4)
             new = {"weights": r, "average": r}
@@ -104,9 +103,9 @@ class CGSV:
             log["phi"] = value
         return new, Step(total, reward, log)
 
-    def _phi(self, u: Tensor, weights: Tensor, round: Round, setting: Setting) -> Tensor:
+    def _phi(self, weights: Tensor, round: Round, setting: Setting) -> Tensor:
         """Eq. (2), exactly or nearly, (N,)."""
-        gram = cgsv.gram(u, weights).cpu()
+        gram = cgsv.gram(round.updates, weights).cpu()
         if self.valuation == "exact":
             return cgsv.exact(gram)
         if self.valuation == "first_order":
