@@ -70,7 +70,7 @@ def test_the_table_says_what_was_missed():
 
 def test_parts_can_be_chosen_and_unknown_ones_are_refused():
     result = call("--part", "digits")
-    assert result.exit_code == 0 and "digits, 20 agents" in result.output and "server:" not in result.output
+    assert result.exit_code == 0 and "digits, float32, 20 agents" in result.output and "server:" not in result.output
     result = call("--part", "colour")
     assert result.exit_code == 2 and "known are server, round, evaluation" in result.output
 
