@@ -141,6 +141,15 @@ def test_float32_updates_are_summed_in_float64():
     torch.testing.assert_close(cgsv.gram(u), u.double() @ u.double().T, rtol=1e-13, atol=1e-10)
 
 
+@pytest.mark.parametrize("agents", [1, 3, 70])
+def test_cosines_of_long_float32_vectors_are_those_of_float64(agents):
+    # over many slices, the last of them shorter; sums in float32 would be off by 1e-9 at least
+    u = torch.randn(agents, 70_001, generator=generator(0, "long")) + 0.3
+    total, exact = u.sum(0).double(), u.double()
+    right = exact @ total / (exact.norm(dim=1) * total.norm())
+    torch.testing.assert_close(cgsv.cosine(u, total.float()), right, rtol=1e-12, atol=0)
+
+
 @pytest.mark.parametrize("call, message", [
     (lambda: cgsv.exact(torch.ones(3, 2, dtype=F64)), "did you pass the updates"),
     (lambda: cgsv.exact(torch.eye(31, dtype=F64)), r"limit is 30 agents. Pass limit=31"),
