@@ -50,11 +50,11 @@ class MnistCNN(nn.Module):
     """The "2-layer CNN" of Sec. 4.1 of the paper for MNIST: (n, 1, 28, 28) -> (n, classes),
     D = 104,242.
 
-    Written in another order than the usual conv2d, tanh, pool, which gives the same function in half the time
-    on a CPU. Pooling comes before tanh: tanh is monotone, so max(tanh(x)) = tanh(max(x)), with a quarter of
-    the tanh to compute. The first convolution, with one channel to read, is one matrix product over all 3 x 3
-    patches; its result has the 64 channels last in memory, for which pooling and the second convolution are
-    faster.
+    Written in another order than the usual conv2d, tanh, pool, which gives the same function in a quarter to half of
+    the time on a CPU. Pooling comes before bias and tanh: both are monotone, so max(tanh(x + b)) = tanh(max(x) + b),
+    with a quarter of the numbers to work on. The first convolution, with one channel to read, is one matrix product
+    over all 3 x 3 patches of an image; its result has the 64 channels last in memory, for which pooling and the second
+    convolution are faster.
     """
 
     dtype = torch.float32
@@ -67,9 +67,10 @@ class MnistCNN(nn.Module):
         self.fc2 = nn.Linear(200, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        patches = F.pad(x, (2, 2, 2, 2)).unfold(2, 3, 1).unfold(3, 3, 1)  # (n, 1, 30, 30, 3, 3)
-        x = F.linear(patches[:, 0].flatten(3), self.conv1.weight.flatten(1), self.conv1.bias).movedim(3, 1)
-        x = torch.tanh(F.max_pool2d(x, 2))
+        shifted = F.pad(x[:, 0], (2, 2, 2, 2)).unfold(1, 30, 1).unfold(2, 30, 1)  # (n, 3, 3, 30, 30)
+        patches = shifted.reshape(-1, 9, 900).mT
+        x = torch.bmm(patches, self.conv1.weight.flatten(1).T.expand(len(x), 9, 64)).view(-1, 30, 30, 64).movedim(3, 1)
+        x = torch.tanh(F.max_pool2d(x, 2) + self.conv1.bias[:, None, None])
         x = torch.tanh(F.max_pool2d(self.conv2(x), 2))
         x = torch.tanh(self.fc1(x.flatten(1)))
         return self.fc2(x)
