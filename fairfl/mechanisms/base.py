@@ -83,6 +83,13 @@ def check_scaling(name: str) -> None:
         raise ValueError(f"unknown scaling {name!r}; known are {', '.join(SCALINGS)}")
 
 
+def mean_update(round: Round, setting: Setting, scaling: str) -> Tensor:
+    """sum_i p_i u_i, p_i = n_i / sum n, (D,): what federated averaging and the baselines that sum as it does add to the
+    server's model. u_i is never made: the factor that scales an update joins its weight."""
+    factors = rewards.factors(round.updates, round.gamma, scaling)
+    return rewards.aggregate(round.updates, setting.size_shares * factors.cpu())
+
+
 def first_weights(name: str, setting: Setting) -> Tensor:
     """Weights of round 1, before any value is known: "sizes" n_i / sum n, or "uniform" 1 / N. (N,) float64.
 

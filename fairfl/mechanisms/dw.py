@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fairfl import rewards
 from fairfl.downloads import sparsify
-from fairfl.mechanisms.base import SCALINGS, Round, Setting, State, Step, check_scaling
+from fairfl.mechanisms.base import Round, Setting, State, Step, check_scaling, mean_update
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,6 @@ class DW:
         return {}
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
-        total = rewards.aggregate(SCALINGS[self.scaling](round.updates, round.gamma), setting.size_shares)
+        total = mean_update(round, setting, self.scaling)
         reward = sparsify(total, setting.sizes.double() / setting.sizes.max())
         return state, Step(total, reward, {"weights": setting.size_shares, "q": reward.kept})

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fairfl import rewards
 from fairfl.downloads import sparsify
-from fairfl.mechanisms.base import SCALINGS, Round, Setting, State, Step, check_scaling, weighted_sum
+from fairfl.mechanisms.base import Round, Setting, State, Step, check_scaling, mean_update, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class EU:
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
         shares = setting.size_shares
-        total = rewards.aggregate(SCALINGS[self.scaling](round.updates, round.gamma), shares)
+        total = mean_update(round, setting, self.scaling)
         d = _distances(round.updates, shares)
         reward = sparsify(total, torch.where(d > 0, d.min() / d, 1.0))
         return state, Step(total, reward, {"distance": d, "weights": shares, "q": reward.kept})

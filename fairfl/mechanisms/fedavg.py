@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fairfl import rewards
 from fairfl.downloads import Everything
-from fairfl.mechanisms.base import SCALINGS, Round, Setting, State, Step, check_scaling
+from fairfl.mechanisms.base import Round, Setting, State, Step, check_scaling, mean_update
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,5 @@ class FedAvg:
         return {}
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
-        updates = SCALINGS[self.scaling](round.updates, round.gamma)
-        total = rewards.aggregate(updates, setting.size_shares)
-        return state, Step(total, Everything(total, len(updates)), {"weights": setting.size_shares})
+        total = mean_update(round, setting, self.scaling)
+        return state, Step(total, Everything(total, len(setting.keys)), {"weights": setting.size_shares})

@@ -8,8 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fairfl import rewards
-from fairfl.mechanisms.base import SCALINGS, Round, Setting, State, Step, check_scaling
+from fairfl.mechanisms.base import Round, Setting, State, Step, check_scaling, mean_update
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class RR:
         return {"visited": torch.zeros(len(setting.keys), dtype=torch.int64)}  # all hold w_0
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
-        total = rewards.aggregate(SCALINGS[self.scaling](round.updates, round.gamma), setting.size_shares)
+        total = mean_update(round, setting, self.scaling)
         order = sorted(setting.keys, key=lambda key: (len(key), key))
         turn = order[(round.t - 1) % len(order)]
         served = torch.tensor([key == turn or round.t == self.last_round for key in setting.keys])
