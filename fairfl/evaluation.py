@@ -38,7 +38,7 @@ def evaluate(
         vectors.load_buffers(own, buffers[k])
         return sums(own, x, y)
 
-    found = spread(one, parts) if models.device.type == "cpu" else [one(part) for part in parts]
+    found = spread(one, parts, device=models.device)
     total = torch.zeros(len(models), 2, dtype=torch.float64, device=models.device)
     for (k, _), part in zip(parts, found, strict=True):
         total[k] += part

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import torch
 
-import fairfl
 from fairfl import checkpoint, datasets, mechanisms, models, partition, probes
 from fairfl.datasets import Data
 from fairfl.federation import Federation
 from fairfl.history import History
-from fairfl.records import Record
+from fairfl.records import Record, versions
 from fairfl.schedules import Schedule
 from fairfl.settings import Settings
 from fairfl.training import LocalTraining
@@ -154,7 +153,7 @@ def run(
     data = data or datasets.load(settings.dataset, **settings.dataset_options)
     fed = federation(settings, data, device, train)
     about = {
-        "versions": {"fairfl": fairfl.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        "versions": versions(),
         "device": torch.cuda.get_device_name(fed.device) if fed.device.type == "cuda" else _cpu(),
         "threads": torch.get_num_threads(),
         "training": fed.backend,

@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 
-def spread(function: Callable, items: Iterable, workers: int | None = None) -> list:
-    """``[function(item) for item in items]``, several at a time.
+def spread(
+    function: Callable, items: Iterable, workers: int | None = None, device: str | torch.device = "cpu"
+) -> list:
+    """``[function(item) for item in items]``, several at a time; where another device computes, one after the other.
 
     Args:
         function: must not change what it shares with other calls. Of torch's settings, whether gradients are recorded
@@ -24,6 +26,8 @@ def spread(function: Callable, items: Iterable, workers: int | None = None) -> l
     Raises:
         whatever the function raises; calls that have not begun by then are dropped.
     """
+    if torch.device(device).type != "cpu":
+        return [function(item) for item in items]
     threads = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(workers or threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:

@@ -79,9 +79,7 @@ def test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[str, Te
     Raises:
         ValueError: the federation has no test set.
     """
-    if federation.test is None:
-        raise ValueError("the probe test_accuracy needs a test set: Federation(..., test=(x, y))")
-    accuracy, server = _agents_and_server(federation, snapshot, *federation.test, 1)
+    accuracy, server = _agents_and_server(federation, snapshot, *_test_set(federation, "test_accuracy"), 1)
     return {"test_accuracy": accuracy, "server_test_accuracy": server}
 
 
@@ -97,9 +95,14 @@ def trained_test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping
     Raises:
         ValueError: the federation has no test set.
     """
+    x, y = _test_set(federation, "trained_test_accuracy")
+    return {"trained_test_accuracy": federation.evaluate(snapshot.trained, x, y, snapshot.buffers)[1]}
+
+
+def _test_set(federation: Federation, probe: str) -> tuple[Tensor, Tensor]:
     if federation.test is None:
-        raise ValueError("the probe trained_test_accuracy needs a test set: Federation(..., test=(x, y))")
-    return {"trained_test_accuracy": federation.evaluate(snapshot.trained, *federation.test, snapshot.buffers)[1]}
+        raise ValueError(f"the probe {probe} needs a test set: Federation(..., test=(x, y))")
+    return federation.test
 
 
 def _agents_and_server(

@@ -6,9 +6,14 @@ A record in `data/results/` is one JSON file. What it says can be repeated from 
 from __future__ import annotations
 
 import json
+import platform
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
+import fairfl
 from fairfl.files import write_whole
 from fairfl.history import History
 from fairfl.settings import Settings
@@ -20,6 +25,13 @@ class Record(NamedTuple):
     settings: Settings
     history: History
     about: dict  # versions, device, data, seconds
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Of what made the numbers: this library, torch, Python, and other packages by name."""
+    return {"fairfl": fairfl.__version__, "torch": torch.__version__, "python": platform.python_version()} | {
+        package: version(package) for package in packages
+    }
 
 
 def path(folder: str | Path, name: str, settings: Settings) -> Path:

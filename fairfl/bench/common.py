@@ -9,14 +9,13 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-import fairfl
 from fairfl.files import write_whole
+from fairfl.records import versions
 
 
 class Disagreement(RuntimeError):
@@ -90,8 +89,7 @@ def _peak_so_far() -> int:
 def machine(*packages: str) -> dict:
     """Versions, device and threads, to be saved with the figures."""
     return {
-        "versions": {"fairfl": fairfl.__version__, "torch": torch.__version__, "python": platform.python_version()}
-        | {package: version(package) for package in packages},
+        "versions": versions(*packages),
         "device": f"CPU, {platform.machine()}, {os.cpu_count()} cores",
         "threads": torch.get_num_threads(),
     }

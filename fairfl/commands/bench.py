@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,19 +30,12 @@ def valuation(cases: tuple[tuple[int, int], ...], repeats: int, permutations: in
     """
     from importlib.util import find_spec
 
-    from fairfl.bench import common
     from fairfl.bench import valuation as module
 
     if peers and find_spec("shapiq") is None:
         raise click.ClickException("--peers needs shapiq: pip install shapiq")
-    try:
-        found = module.valuation(cases or module.CASES, repeats, permutations, seed, peers, progress=True)
-    except common.Disagreement as error:
-        raise click.ClickException(str(error)) from error
-    click.echo("\n".join(module.table(found)))
-    if output:
-        common.save(found, output)
-        click.echo(f"wrote {output}")
+    call = partial(module.valuation, cases or module.CASES, repeats, permutations, seed, peers, progress=True)
+    _report(call, module.table, output)
 
 
 @bench.command()
@@ -59,17 +54,24 @@ def engine(parts: tuple[str, ...], repeats: int, data_root: Path | None, seed: i
 
     Takes about a quarter of an hour on two cores. Environment variables such as OMP_NUM_THREADS say how many threads.
     """
-    from fairfl.bench import common
     from fairfl.bench import engine as module
 
     if unknown := [part for part in parts if part not in module.PARTS]:
         known = ", ".join(module.PARTS)
         raise click.BadParameter(f"unknown part {unknown[0]!r}; known are {known}", param_hint="--part")
+    call = partial(module.engine, parts or tuple(module.PARTS), repeats, data_root, seed, quick, progress=True)
+    _report(call, module.table, output)
+
+
+def _report(measure: Callable[[], dict], table: Callable[[dict], Iterable[str]], output: Path | None) -> None:
+    """Measure, show the table, and write the figures where they are wanted."""
+    from fairfl.bench import common
+
     try:
-        found = module.engine(parts or tuple(module.PARTS), repeats, data_root, seed, quick, progress=True)
+        found = measure()
     except common.Disagreement as error:
         raise click.ClickException(str(error)) from error
-    click.echo("\n".join(module.table(found)))
+    click.echo("\n".join(table(found)))
     if output:
         common.save(found, output)
         click.echo(f"wrote {output}")

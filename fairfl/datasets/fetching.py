@@ -56,7 +56,9 @@ def provide(archives: Sequence[Archive], root: Path, download: bool) -> Found:
     for archive in archives:
         if wanted := [file for file in archive.files if root / file in missing]:
             _fetch(archive, wanted, root, _advice(files))
-    digests = {path.name: sha256(path) for path in files}
+    pins = {root / file: pin for archive in archives for file, pin in archive.files.items()}
+    digests = {path.name: pin.removeprefix("sha256:") if pin.startswith("sha256:") else sha256(path)
+               for path, pin in pins.items()}
     listing = "".join(f"{digest}  {name}\n" for name, digest in digests.items())
     return Found(str(files[0].parent), hashlib.sha256(listing.encode()).hexdigest(), original=True)
 

@@ -53,12 +53,8 @@ def train(
         trained = descend(module, models[some], [agents[i] for i in some], local, t, seed)
         updates[some] = trained - models[some]
 
-    chunks = torch.tensor(order).split(max(SAMPLES // batch, 1))
-    if models.device.type == "cpu":  # on one core each: a small network's operations are too short to be shared out
-        spread(together, chunks)
-    else:
-        for some in chunks:
-            together(some)
+    # On a CPU one core each: a small network's operations are too short to be shared out.
+    spread(together, torch.tensor(order).split(max(SAMPLES // batch, 1)), device=models.device)
     return updates, buffers.clone()
 
 
@@ -107,8 +103,8 @@ def descend(
     """The agents' models after local training, (N, D); agents come largest first."""
     layout, steps = vectors.layout(module), plan(module, agents, local, t, seed, models.dtype)
     x, y = torch.cat([agent.x for agent in agents]), torch.cat([agent.y for agent in agents])
-    stacks = [models[:, part].reshape(-1, *shape).clone() for shape, part in zip(layout.shapes, layout.slices,
-                                                                              strict=True)]
+    places = zip(layout.shapes, layout.slices, strict=True)
+    stacks = [models[:, part].reshape(-1, *shape).clone() for shape, part in places]
     moments = [[torch.zeros_like(w) for _ in range(2 if local.optimizer == "adam" else 0)] for w in stacks]
     optimizer = {"sgd": _sgd, "adam": _adam}[local.optimizer]
     forward = vmap(lambda weights, *inputs: functional_call(module, weights, inputs))
