@@ -76,3 +76,24 @@ def slices(vectors: Tensor, scale: Tensor, step: int | None = None) -> Iterator[
     for columns in vectors.split(step or (COLUMNS if vectors.device.type == "cpu" else 64 * COLUMNS), dim=1):
         columns = columns.to(float64_device(vectors), torch.float64)
         yield columns if unscaled else columns / scale
+
+
+def norms(vectors: Tensor, name: str = "updates") -> Tensor:
+    """Euclidean norm of each row, of any size that a float can have: (N, D) -> (N,), float64.
+
+    Raises:
+        ValueError: an entry is not finite; the message calls the vectors by `name`.
+    """
+    lengths = scaled_norms(vectors, torch.ones(len(vectors), dtype=torch.float64, device=float64_device(vectors)))
+    if in_range(lengths):
+        return lengths
+    scale = safe_scale(largest(vectors, name))  # squares have left the range of a float
+    return scale * scaled_norms(vectors, scale)
+
+
+def scaled_norms(vectors: Tensor, scale: Tensor) -> Tensor:
+    """Norms of the rows divided by `scale`, (N,)."""
+    squares = torch.zeros_like(scale)
+    for columns in slices(vectors, scale[:, None], width(vectors)):
+        squares += torch.linalg.vector_norm(columns, dim=1) ** 2
+    return squares.sqrt()

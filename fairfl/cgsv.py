@@ -16,7 +16,18 @@ import torch
 from torch import Tensor
 
 from fairfl import sampling
-from fairfl.arrays import float64_device, in_range, largest, like, safe_scale, slices, tensor, width
+from fairfl.arrays import (
+    float64_device,
+    in_range,
+    largest,
+    like,
+    norms,
+    safe_scale,
+    scaled_norms,
+    slices,
+    tensor,
+    width,
+)
 from fairfl.games import size_scaled
 from fairfl.shapley import BLOCK, LIMIT, Game, additive, check_limit, coalitions, fold
 
@@ -64,36 +75,30 @@ def game(gram) -> Game:
     return value
 
 
-def cosine(updates, aggregate):
+def cosine(updates, aggregate, lengths=None):
     """Eq. (3): psi_i = cos(u_i, u_N), the cosine approximation of the CGSV; 0 where either vector is zero.
 
     Args:
         updates: (N, D) one update u_i per row, any floating dtype and any scale.
         aggregate: (D,) u_N. `rewards.aggregate` makes it exactly 0 where the updates cancel.
+        lengths: (N,) |u_i|, where they are known.
     Returns:
         (N,) float64, each in [-1, 1].
     """
-    u, whole = tensor(updates, "updates", 2), tensor(aggregate, "aggregate", 1)
-    if whole.shape[0] != u.shape[1]:
-        raise ValueError(f"updates have {u.shape[1]} parameters but the aggregate has {whole.shape[0]}")
-    one = torch.ones(1, dtype=torch.float64, device=float64_device(u))
-    inner, squares, square = _products(u, whole, one.expand(len(u)), one)
-    if not (in_range(squares) and in_range(square)):  # or a square may have left the range of a float
-        scale, top = safe_scale(largest(u, "updates")), safe_scale(largest(whole[None], "aggregate"))
-        inner, squares, square = _products(u, whole, scale, top)
-    lengths = squares.sqrt() * square.sqrt()
-    return like((inner / lengths).clamp(-1, 1).where(lengths > 0, 0.0), updates)
-
-
-def _products(u: Tensor, whole: Tensor, scale: Tensor, top: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """u_i . u_N and |u_i|^2 (N,), |u_N|^2 (1,), of vectors divided by `scale` (N,) and `top` (1,)."""
-    inner, squares, square = torch.zeros_like(scale), torch.zeros_like(scale), torch.zeros_like(top)
-    step = width(u)
-    for rows, row in zip(slices(u, scale[:, None], step), slices(whole[None], top[:, None], step), strict=True):
+    u, whole = tensor(updates, "updates", 2), tensor(aggregate, "aggregate", 1)[None]
+    if whole.shape[1] != u.shape[1]:
+        raise ValueError(f"updates have {u.shape[1]} parameters but the aggregate has {whole.shape[1]}")
+    lengths = norms(u) if lengths is None else lengths
+    length = norms(whole, "aggregate")
+    scale, top = torch.ones_like(lengths), torch.ones_like(length)
+    if not (in_range(lengths) and in_range(length)):  # or a product may leave the range of a float
+        scale, top = safe_scale(largest(u, "updates")), safe_scale(largest(whole, "aggregate"))
+        lengths, length = scaled_norms(u, scale), scaled_norms(whole, top)
+    inner, step = torch.zeros_like(lengths), width(u)
+    for rows, row in zip(slices(u, scale[:, None], step), slices(whole, top[:, None], step), strict=True):
         inner += rows @ row[0]
-        squares += torch.linalg.vector_norm(rows, dim=1) ** 2
-        square += torch.linalg.vector_norm(row) ** 2
-    return inner, squares, square
+    products = lengths * length
+    return like((inner / products).clamp(-1, 1).where(products > 0, 0.0), updates)
 
 
 def psi(gram):

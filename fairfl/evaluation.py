@@ -54,9 +54,6 @@ def sums(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         order = (x != 0).sum(1).argsort(stable=True)
         module, x, _ = module.restrict(x[order])
         y, batch = y[order], 512
-    found = torch.zeros(2, dtype=torch.float64, device=x.device)
-    for samples, labels in zip(x.split(batch), y.split(batch), strict=True):
-        logits = module(samples)
-        found[0] += nn.functional.cross_entropy(logits.double(), labels, reduction="sum")
-        found[1] += (logits.argmax(1) == labels).sum()
-    return found
+    logits = torch.cat([module(samples) for samples in x.split(batch)]).double()
+    loss = nn.functional.cross_entropy(logits, y, reduction="sum")
+    return torch.stack([loss, (logits.argmax(1) == y).sum()])

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from fairfl.arrays import float64_device, in_range, largest, safe_scale, slices, width
+from fairfl.arrays import float64_device, norms, slices, width
 
 # A sum is taken to cancel when its norm is below this part of what its terms could reach: what is left then is
 # rounding, and its direction means nothing.
@@ -25,25 +25,6 @@ def check_agents(name: str, values: Tensor) -> None:
     if not values.isfinite().all():
         wrong = (~values.isfinite()).nonzero().flatten().tolist()
         raise ValueError(f"{name} holds NaN or infinite entries, at positions {wrong}")
-
-
-def norms(updates: Tensor) -> Tensor:
-    """Euclidean norm of each row, of any size that a float can have: (N, D) -> (N,), float64.
-
-    Raises:
-        ValueError: an entry is not finite.
-    """
-    lengths = _norms(updates, torch.ones(len(updates), dtype=torch.float64, device=float64_device(updates)))
-    if in_range(lengths):
-        return lengths
-    return _norms(updates, safe_scale(largest(updates, "updates")))  # squares have left the range of a float
-
-
-def _norms(updates: Tensor, scale: Tensor) -> Tensor:
-    squares = torch.zeros_like(scale)
-    for columns in slices(updates, scale[:, None], width(updates)):
-        squares += torch.linalg.vector_norm(columns, dim=1) ** 2
-    return scale * squares.sqrt()
 
 
 def normalise(updates: Tensor, gamma: float, epsilon: float = 0.0) -> Tensor:
@@ -69,20 +50,21 @@ def normalise(updates: Tensor, gamma: float, epsilon: float = 0.0) -> Tensor:
     return updates / safe[:, None] * scale.to(updates)[:, None]
 
 
-def factors(updates: Tensor, gamma: float, scaling: str = "normalised", epsilon: float = 0.0) -> Tensor:
-    """What the updates are multiplied by before they are summed, (N, D) -> (N,), float64.
+def factors(lengths: Tensor, gamma: float, scaling: str = "normalised", epsilon: float = 0.0) -> Tensor:
+    """What the updates are multiplied by before they are summed, (N,) -> (N,), float64.
 
     Args:
+        lengths: |Delta w_i|, see `norms`.
         scaling: "normalised", gamma / (|Delta w_i| + epsilon), eq. (1), left; "clipped", at most 1; "raw", 1. An update
             that is zero, or shorter than 10^-300 gamma, has 0.
 
     Raises:
-        ValueError: gamma is not positive, or an entry is not finite.
+        ValueError: gamma is not positive.
     """
     if not gamma > 0:
         raise ValueError(f"gamma must be positive, not {gamma!r}")
-    length = norms(updates) + epsilon
-    found = torch.where(length > 1e-300 * gamma, gamma / length, 0.0)
+    divisor = lengths + epsilon
+    found = torch.where(divisor > 1e-300 * gamma, gamma / divisor, 0.0)
     return {"normalised": found, "clipped": found.clamp(max=1), "raw": torch.ones_like(found)}[scaling]
 
 
@@ -94,10 +76,13 @@ def clip(updates: Tensor, gamma: float) -> Tensor:
     return clipped
 
 
-def aggregate(updates: Tensor, weights: Tensor) -> Tensor:
+def aggregate(updates: Tensor, weights: Tensor, lengths: Tensor | None = None) -> Tensor:
     """Eq. (1), right: u_N = sum_i r_i u_i, (N, D) and (N,) -> (D,), summed in float64, in the updates' dtype.
 
     A sum that cancels but for rounding is returned as exact zeros: its direction would be noise.
+
+    Args:
+        lengths: the updates' norms, (N,), where they are known.
 
     Raises:
         ValueError: the weights are not one finite number for each row of `updates`.
@@ -106,13 +91,11 @@ def aggregate(updates: Tensor, weights: Tensor) -> Tensor:
     if updates.ndim != 2 or len(updates) != len(weights):
         raise ValueError(f"updates of shape {tuple(updates.shape)} do not fit {len(weights)} weights; "
                          f"expected ({len(weights)}, D)")
-    device, step = float64_device(updates), width(updates)
-    weights = weights.to(device, torch.float64)
-    total, squares = updates.new_empty(updates.shape[1]), torch.zeros(len(updates), dtype=torch.float64, device=device)
+    weights, step = weights.to(float64_device(updates), torch.float64), width(updates)
+    total = updates.new_empty(updates.shape[1])
     for part, columns in zip(total.split(step), slices(updates, torch.ones(()), step), strict=True):
         part.copy_(weights @ columns)
-        squares += torch.linalg.vector_norm(columns, dim=1) ** 2
-    lengths = squares.sqrt() if in_range(squares) else norms(updates)
+    lengths = norms(updates) if lengths is None else lengths
     if norms(total[None]) <= CANCELLED * (weights.abs() * lengths).sum():
         total.zero_()
     return total

@@ -258,12 +258,13 @@ def test_bounds_reject_what_cannot_be():
 @pytest.mark.parametrize("dtype", [torch.float32, F64])
 def test_factors_are_what_scaling_multiplies_by(dtype):
     d = torch.tensor([[3.0, 4.0], [0.0, 0.0], [0.0, 0.1], [-1.0, 0.0]], dtype=dtype)
-    assert rewards.factors(d, 0.5).tolist() == pytest.approx([0.1, 0, 5, 0.5])
+    lengths = rewards.norms(d)
+    assert rewards.factors(lengths, 0.5).tolist() == pytest.approx([0.1, 0, 5, 0.5])
     for scaling, function in SCALINGS.items():
-        found = rewards.factors(d, 0.5, scaling)
+        found = rewards.factors(lengths, 0.5, scaling)
         assert found.dtype == F64
         torch.testing.assert_close(d * found[:, None].to(dtype), function(d, 0.5))
-    assert rewards.factors(d, 0.5, epsilon=5.0).tolist() == pytest.approx([0.05, 0.1, 0.5 / 5.1, 0.5 / 6])
-    assert rewards.factors(torch.tensor([[1e-309], [1e-200]], dtype=F64), 1.0).tolist() == [0, pytest.approx(1e200)]
+    assert rewards.factors(lengths, 0.5, epsilon=5.0).tolist() == pytest.approx([0.05, 0.1, 0.5 / 5.1, 0.5 / 6])
+    assert rewards.factors(torch.tensor([1e-309, 1e-200], dtype=F64), 1.0).tolist() == [0, pytest.approx(1e200)]
     with pytest.raises(ValueError, match="gamma must be positive"):
-        rewards.factors(d, 0.0)
+        rewards.factors(lengths, 0.0)

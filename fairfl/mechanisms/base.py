@@ -86,8 +86,9 @@ def check_scaling(name: str) -> None:
 def mean_update(round: Round, setting: Setting, scaling: str) -> Tensor:
     """sum_i p_i u_i, p_i = n_i / sum n, (D,): what federated averaging and the baselines that sum as it does add to the
     server's model. u_i is never made: the factor that scales an update joins its weight."""
-    factors = rewards.factors(round.updates, round.gamma, scaling)
-    return rewards.aggregate(round.updates, setting.size_shares * factors.cpu())
+    lengths = rewards.norms(round.updates)
+    weights = setting.size_shares * rewards.factors(lengths, round.gamma, scaling).cpu()
+    return rewards.aggregate(round.updates, weights, lengths)
 
 
 def first_weights(name: str, setting: Setting) -> Tensor:

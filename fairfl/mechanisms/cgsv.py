@@ -86,12 +86,12 @@ class CGSV:
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
         # u_i = factor_i Delta w_i without a copy: the factors join the weights, and a cosine does not see lengths
-        factors = rewards.factors(round.updates, round.gamma, self.scaling, self.epsilon)
-        weights = state["weights"] * factors.cpu()
-        total = rewards.aggregate(round.updates, weights)  # eq. (1)
-        psi = cgsv.cosine(round.updates, total).cpu()  # eq. (3)
+        lengths = rewards.norms(round.updates)
+        weights = state["weights"] * rewards.factors(lengths, round.gamma, self.scaling, self.epsilon).cpu()
+        total = rewards.aggregate(round.updates, weights, lengths)  # eq. (1)
+        psi = cgsv.cosine(round.updates, total, lengths).cpu()  # eq. (3)
         value = psi if self.valuation == "cosine" else self._phi(weights, round, setting)
-        if total.any():
+        if psi.any():
             r = rewards.importance(state["average"], value, self.alpha, self.floor)  # eq. (4)
             new = {"weights": r, "average": r}
         else:

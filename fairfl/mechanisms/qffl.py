@@ -48,7 +48,7 @@ class QFFL:
         losses = round.losses().cpu().double()
         f = losses + 1e-10  # as the authors do: an agent that fits its data perfectly has a loss of 0
         power = (f / f.max()) ** self.q  # the largest loss cancels from the quotient; f**q would overflow for a large q
-        lengths = rewards.norms(round.updates).cpu()
-        weights = power / (power * (1 + self.q * lengths**2 / (round.lr * f))).sum()
-        total = rewards.aggregate(round.updates, weights)
+        lengths = rewards.norms(round.updates)
+        weights = power / (power * (1 + self.q * lengths.cpu()**2 / (round.lr * f))).sum()
+        total = rewards.aggregate(round.updates, weights, lengths)
         return state, Step(total, Everything(total, len(losses)), {"losses": losses, "weights": weights})

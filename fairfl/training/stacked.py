@@ -20,7 +20,9 @@ from fairfl.partition import Agent
 from fairfl.randomness import generator
 from fairfl.training.local import LocalTraining
 
-SAMPLES = 2048  # that are in work at a time, in the batches of all agents together; bounds the memory
+# Samples in work at a time, in the batches of some agents together. On a CPU each core works on agents of its own,
+# because a small network's operations are too short to be shared out; elsewhere the number bounds the memory.
+SAMPLES, SAMPLES_ELSEWHERE = 160, 2048
 
 
 def train(
@@ -45,7 +47,8 @@ def train(
         raise ValueError("a network with buffers cannot be stacked; train it with 'threads' or 'plain'")
     module.train()
     updates = torch.empty_like(models)
-    batch = min(local.batch_size or SAMPLES, max(len(agent.y) for agent in agents))
+    samples = SAMPLES if models.device.type == "cpu" else SAMPLES_ELSEWHERE
+    batch = min(local.batch_size or samples, max(len(agent.y) for agent in agents))
     # The order decides which agents are stacked together: that of their sizes and keys, whatever order they come in.
     order = sorted(range(len(agents)), key=lambda i: (-len(agents[i].y), agents[i].key))
 
@@ -53,8 +56,7 @@ def train(
         trained = descend(module, models[some], [agents[i] for i in some], local, t, seed)
         updates[some] = trained - models[some]
 
-    # On a CPU one core each: a small network's operations are too short to be shared out.
-    spread(together, torch.tensor(order).split(max(SAMPLES // batch, 1)), device=models.device)
+    spread(together, torch.tensor(order).split(max(samples // batch, 1)), device=models.device)
     return updates, buffers.clone()
 
 
