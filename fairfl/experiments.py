@@ -112,8 +112,14 @@ def _model_options(settings: Settings, data: Data) -> dict:
 
 def standard_probes(settings: Settings) -> Sequence[probes.Probe]:
     """What is recorded: all that is cheap in every round, losses and accuracies as the settings say."""
+    last, accuracy_every = settings.rounds, settings.accuracy_every or settings.rounds
+    if settings.recorded == "validation":
+        return (probes.every(accuracy_every, probes.validation_accuracy, last, first=False),)
+    if settings.recorded == "end":
+        losses = (probes.every(last, probe, first=False) for probe in (probes.union_loss, probes.own_loss))
+        return probes.log, probes.lengths, probes.every(accuracy_every, probes.test_results, last, first=False), *losses
     cheap = (probes.log, probes.download, probes.server_distance)
-    k, last = settings.evaluate_every, settings.rounds
+    k = settings.evaluate_every
     losses = (probes.every(k, probe) for probe in (probes.union_loss, probes.own_loss))
     cosines = (probes.every(settings.cosines_every, probes.cosines),) if settings.cosines_every else ()
     if settings.accuracy_every is None:
@@ -132,6 +138,7 @@ def run(
     train: str = "auto",
     checkpoint_file: str | Path | None = None,
     checkpoint_every: float = math.inf,
+    after: Callable[[History], None] = lambda history: None,
 ) -> Record:
     """Run what the settings describe and return its record.
 
@@ -143,6 +150,7 @@ def run(
         checkpoint_file: if it exists, the run goes on from it; it is written every `checkpoint_every` rounds and
             whenever the run ends before its last round, by Ctrl-C or by an error. It stays when the run has ended;
             whoever has saved the record may delete it.
+        after: called after each round; what it raises ends the run.
 
     Raises:
         ValueError: as in `federation`; the checkpoint is damaged, or of other settings or data.
@@ -174,6 +182,7 @@ def run(
     def after_round(history: History) -> None:
         if history.last.t % checkpoint_every == 0:
             keep()
+        after(history)
 
     done = history.last.t if history.last else 0
     try:

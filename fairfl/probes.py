@@ -83,7 +83,40 @@ def test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[str, Te
     return {"test_accuracy": accuracy, "server_test_accuracy": server}
 
 
-test_accuracy.__test__ = False  # for pytest, which would take it for a test where it is imported
+def test_results(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """What `test_accuracy` and `trained_test_accuracy` give, and the losses with them; equal models are evaluated once.
+
+    Raises:
+        ValueError: the federation has no test set.
+    """
+    n, mean = len(snapshot.models), snapshot.buffers.mean(0, keepdim=True)
+    models = torch.cat([snapshot.models, snapshot.server[None], snapshot.trained])
+    buffers = torch.cat([snapshot.buffers, mean, snapshot.buffers])
+    loss, accuracy = _distinct(federation, models, buffers, *_test_set(federation, "test_results"))
+    found = {}
+    for name, values in (("test_accuracy", accuracy), ("test_loss", loss)):
+        found |= {name: values[:n], f"server_{name}": values[n], f"trained_{name}": values[n + 1 :]}
+    return found
+
+
+def validation_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """Accuracy in [0, 1] of the agents' models on the validation set, (N,): what settings may be chosen by.
+
+    Raises:
+        ValueError: the federation has no validation set.
+    """
+    if federation.validation is None:
+        raise ValueError("the probe validation_accuracy needs a validation set: Federation(..., validation=(x, y))")
+    return {"validation_accuracy": _distinct(federation, snapshot.models, snapshot.buffers, *federation.validation)[1]}
+
+
+def lengths(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """|Delta w_{i,t}| (N,) and |u_{N,t}|: how far agents and server move."""
+    total = snapshot.step.aggregate[None]
+    return {"update_norm": rewards.norms(snapshot.updates), "aggregate_norm": rewards.norms(total)[0]}
+
+
+test_accuracy.__test__ = test_results.__test__ = False  # for pytest, which would take them for tests
 
 
 def trained_test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
@@ -108,27 +141,35 @@ def _test_set(federation: Federation, probe: str) -> tuple[Tensor, Tensor]:
 def _agents_and_server(
     federation: Federation, snapshot: Snapshot, x: Tensor, y: Tensor, which: int
 ) -> tuple[Tensor, Tensor]:
-    """Loss (which=0) or accuracy (which=1) of the N agents and of the server. Equal models are evaluated once: under
-    many mechanisms some agents, or all, hold what the server holds."""
+    """Loss (which=0) or accuracy (which=1) of the N agents and of the server."""
     models = torch.cat([snapshot.models, snapshot.server[None]])
     buffers = torch.cat([snapshot.buffers, snapshot.buffers.mean(0, keepdim=True)])
+    values = _distinct(federation, models, buffers, x, y)[which]
+    return values[:-1], values[-1]
+
+
+def _distinct(
+    federation: Federation, models: Tensor, buffers: Tensor, x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`Federation.evaluate`, equal models once: often some agents, or all, hold what the server holds."""
     first = []  # for each model, the first that equals it
     for i in range(len(models)):
         same = (j for j in set(first) if torch.equal(models[i], models[j]) and torch.equal(buffers[i], buffers[j]))
         first.append(next(same, i))
     distinct = sorted(set(first))
-    values = federation.evaluate(models[distinct], x, y, buffers[distinct])[which]
-    values = values[[distinct.index(j) for j in first]]
-    return values[:-1], values[-1]
+    back = [distinct.index(j) for j in first]
+    loss, accuracy = federation.evaluate(models[distinct], x, y, buffers[distinct])
+    return loss[back], accuracy[back]
 
 
-def every(k: int, probe: Probe, last: int | None = None) -> Probe:
-    """The same probe in rounds 1, k, 2k, ... and `last` only."""
+def every(k: int, probe: Probe, last: int | None = None, first: bool = True) -> Probe:
+    """The same probe in rounds 1 (unless ``first=False``), k, 2k, ... and `last` only."""
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
+    ends = (1, last) if first else (last,)
 
     def some_rounds(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-        return probe(federation, snapshot) if snapshot.t in (1, last) or snapshot.t % k == 0 else {}
+        return probe(federation, snapshot) if snapshot.t in ends or snapshot.t % k == 0 else {}
 
     return some_rounds
 

@@ -24,6 +24,10 @@ class Settings:
     Losses are taken every `evaluate_every` rounds. Test accuracies of the models as downloaded and of the models after
     local training are taken every `accuracy_every` rounds and in the first and last; None: as downloaded only, half as
     often as the losses. The cosines between the updates are taken every `cosines_every` rounds (0: never).
+
+    That is what is recorded for ``recorded="all"``. "end": losses and test results of both kinds after the last round
+    (and every `accuracy_every` rounds where that is given), and in each round only what the mechanism logs and the
+    lengths of updates. "validation": accuracies on the validation set every `accuracy_every` rounds, nothing else.
     """
 
     dataset: str
@@ -45,6 +49,7 @@ class Settings:
     model_options: dict = field(default_factory=dict)
     validation: int | None = 0  # samples that no agent gets, see `partition.hold_out`; None: its default
     accuracy_every: int | None = None
+    recorded: str = "all"
 
     def to_dict(self) -> dict:
         """Plain data for JSON, which has no word for infinity: "inf" stands for it in the options."""

@@ -1,42 +1,168 @@
-"""``python -m fairfl reproduce``: run the experiments of the book and record them."""
+"""``python -m fairfl reproduce``: the paper's tables and figures, measured again."""
 
 from __future__ import annotations
 
+import os
+import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from fairfl.reproduction.base import Run
 
-@click.command()
-@click.argument("what", type=click.Choice(["fig2", "updates"]))
-@click.option("--dataset", type=click.Choice(["mnist", "digits"]), default="mnist")
-@click.option("--seed", "seeds", type=int, multiple=True, default=(0, 1, 2), help="May be given several times.")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where the data sets lie or are downloaded to.  "
-              "[default: $FAIRFL_DATA, else the user's cache]")
-@click.option("--results", type=click.Path(path_type=Path), default=Path("data/results"), help="Folder of the records.")
-@click.option("--device", default="cpu", help="Where to train, e.g. cuda.")
-@click.option("--again", is_flag=True, help="Compute records that exist anew.")
-def reproduce(what: str, dataset: str, seeds: tuple[int, ...], data_root: Path | None, results: Path, device: str,
-              again: bool) -> None:
-    """Run the experiment behind a figure and record it; records that exist are kept.
+TARGETS = {
+    "table1": "Accuracies of all methods, Table 1; Table 2 and Fig. 3 are computed from the same runs.",
+    "table2": "Fairness of all methods, Table 2: the runs of Table 1.",
+    "table3": "Time of the mechanisms beside that of the training, Table 3: ten rounds of each.",
+    "fig2": "Five agents, three of them with wrong labels, Fig. 2.",
+    "fig3": "Accuracies of ten agents, Fig. 3: runs of Table 1.",
+    "fig4": "Three agents, Fig. 4; Figs. 5 and 6 are of the same runs.",
+    "fig5": "Three agents, Fig. 5: the runs of Fig. 4.",
+    "fig6": "Three agents, Fig. 6: the runs of Fig. 4.",
+    "fig7": "Degrees of altruism, Fig. 7.",
+    "scaling": "Constant Gamma, clipping, and updates as they are, for CGSV and FedAvg; and longer runs on CLA.",
+    "precision": "One column of Table 1 in bfloat16.",
+    "grid": "alpha, Gamma and beta on digits.",
+    "updates": "Ten agents whose updates the chapter on the cosine approximation values.",
+    "choice": "The candidates among which the settings were chosen, on the validation set.",
+    "all": "All of these, the most valuable first.",
+}
 
-    fig2: the label-noise federation of the paper. updates: ten agents whose updates the chapter on the cosine
-    approximation values.
+
+@click.group()
+def reproduce() -> None:
+    """Measure the paper's tables and figures again.
+
+    Each run is recorded in a file of its own. Records that exist are kept, and only missing ones are computed. A call
+    that stops, at the end of its budget or by Ctrl-C, leaves checkpoints; the next one goes on from them.
     """
-    from fairfl import datasets, experiments, records
 
-    wanted = [item for seed in seeds for item in experiments.EXPERIMENTS[what](dataset, seed).items()]
-    missing = [(name, s) for name, s in wanted if again or not records.path(results, name, s).exists()]
-    click.echo(f"{what} on {dataset}: {len(wanted) - len(missing)} of {len(wanted)} records exist in {results}")
-    if not missing:
-        return
+
+def _seconds(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """ "90", "45m", "2h" or "1h30m" as seconds."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text)
+    if not (match and text):
+        raise click.BadParameter(f"{text!r} is not a time such as 90, 45m, 2h or 1h30m")
+    hours, minutes, rest = (int(part or 0) for part in match.groups())
+    return 3600.0 * hours + 60 * minutes + rest
+
+
+def _common(command: Callable) -> Callable:
+    options = (
+        click.option("--dataset", "wanted", multiple=True, help="Only runs on this data set. May be given several "
+                     "times."),
+        click.option("--seed", "seeds", type=int, multiple=True, help="Only this seed. May be given several times."),
+        click.option("--data-root", type=click.Path(path_type=Path), help="Where the data sets lie or are downloaded "
+                     "to.  [default: $FAIRFL_DATA, else the user's cache]"),
+        click.option("--results", type=click.Path(path_type=Path), default=Path("data/results"),
+                     help="Folder of the records."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _target(name: str) -> click.Command:
+    @click.command(name, help=TARGETS[name])
+    @_common
+    @click.option("--budget", callback=_seconds, help="Stop after this time, e.g. 45m or 2h.")
+    @click.option("--workers", type=click.IntRange(min=1), help="Runs side by side.  [default: one a core; 1 on a GPU]")
+    @click.option("--device", default="cpu", help="Where to train, e.g. cuda.")
+    @click.option("--plan", "only_plan", is_flag=True, help="Say what is missing and how long it takes; run nothing.")
+    def command(wanted, seeds, data_root, results, budget, workers, device, only_plan) -> None:
+        from fairfl import datasets
+        from fairfl.reproduction import execution
+
+        runs = _selected(name, wanted, seeds)
+        missing = _missing(runs, results)
+        click.echo(f"{name}: {len(runs) - len(missing)} of {len(runs)} records exist in {results}")
+        if not missing:
+            return
+        workers = workers or (os.cpu_count() or 1 if device == "cpu" else 1)
+        try:
+            total = _plan(missing, data_root, workers)
+        except datasets.DataError as error:
+            raise click.ClickException(str(error)) from error
+        if only_plan:
+            return
+        click.echo(f"{len(missing)} runs, about {_clock(total / workers)} with {workers} side by side"
+                   + (f"; stopping after {_clock(budget)}" if budget else ""))
+        outcomes = execution.execute(missing, results, data_root, budget, workers, device, _say)
+        left = len(missing) - sum(outcome.state == "done" for outcome in outcomes)
+        if left:
+            click.echo(f"{left} of {len(missing)} runs are left; the same command goes on", err=True)
+            sys.exit(1 if any(outcome.state == "failed" for outcome in outcomes) else 3)
+
+    return command
+
+
+def _selected(name: str, wanted: tuple[str, ...], seeds: tuple[int, ...]) -> list[Run]:
+    from fairfl.reproduction import plan
+
+    runs = plan.TARGETS[name]()
+    known = sorted({run.settings.dataset for run in runs})
+    if unknown := sorted(set(wanted) - set(known)):
+        raise click.UsageError(f"{name} has no runs on {', '.join(unknown)}; it has runs on {', '.join(known)}")
+    return [run for run in runs if (not wanted or run.settings.dataset in wanted)
+            and (not seeds or run.settings.seed in seeds)]
+
+
+def _missing(runs: list[Run], results: Path) -> list[Run]:
+    from fairfl.reproduction import execution
+
     try:
-        data = datasets.load(dataset, root=data_root)
-    except datasets.DataError as error:
-        raise click.ClickException(str(error)) from error
-    for name, settings in missing:
-        click.echo(f"{name}, seed {settings.seed}: {settings.rounds} rounds, {settings.agents} agents")
-        record = experiments.run(settings, data, device, progress=True)
-        file = records.path(results, name, settings)
-        records.save(record, file)
-        click.echo(f"{name}, seed {settings.seed}: {record.about['seconds']} s, wrote {file}")
+        return execution.missing(runs, results)
+    except ValueError as error:
+        raise click.ClickException(f"{error}; delete it to compute it anew") from error
+
+
+def _plan(missing: list[Run], root: Path | None, workers: int) -> float:
+    """Print what there is to do by data set; its seconds on one core."""
+    from fairfl.reproduction import estimation
+
+    total = {}
+    for run in missing:
+        total.setdefault(run.settings.dataset, []).append(estimation.seconds(run.settings, root))
+    for dataset, times in total.items():
+        click.echo(f"  {dataset}: {len(times)} runs, {_clock(sum(times) / workers)}")
+    return sum(sum(times) for times in total.values())
+
+
+def _say(outcome) -> None:
+    click.echo(f"{outcome.run.file}: {outcome.state}, {outcome.detail}", err=outcome.state == "failed")
+
+
+def _clock(seconds: float) -> str:
+    minutes = max(round(seconds / 60), 1)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+for _name in TARGETS:
+    reproduce.add_command(_target(_name))
+
+
+@reproduce.command()
+@_common
+def status(wanted, seeds, data_root, results) -> None:
+    """Say which records exist."""
+    width = max(map(len, TARGETS))
+    for name in TARGETS:
+        try:
+            runs = _selected(name, wanted, seeds)
+        except click.UsageError:
+            continue
+        missing = _missing(runs, results)
+        click.echo(f"{name:{width}}  {len(runs) - len(missing):4} of {len(runs):4} records")
+        groups: dict[str, list[bool]] = {}
+        for run in runs:
+            if "/" in run.file and name in ("table1", "choice"):
+                group = f"{run.settings.dataset} {run.settings.agents} {run.settings.partition}"
+                groups.setdefault(group, []).append(run not in missing)
+        for group, done in groups.items():
+            click.echo(f"{'':{width}}    {group}: {sum(done)} of {len(done)}")
