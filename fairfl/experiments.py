@@ -220,11 +220,3 @@ def replay(record: Record, rounds: int, data: Data | None = None) -> tuple[Histo
     fed = federation(record.settings, data)
     again = fed.run(rounds, standard_probes(record.settings))
     return record.history.until(rounds), again
-
-
-# What `python -m fairfl reproduce` takes -> (dataset, seed) -> settings by the names of their records
-EXPERIMENTS: dict[str, Callable[[str, int], dict[str, Settings]]] = {
-    "fig2": lambda dataset, seed: {"fig2": label_noise(dataset, seed)},
-    "updates": updates,
-}
-

@@ -60,12 +60,12 @@ class History:
                 part._series[name] = early
         return part
 
-    def to_dict(self) -> dict:
-        """Plain lists and numbers, for JSON; undefined values become None."""
+    def to_dict(self, digits: int | None = None) -> dict:
+        """Plain lists and numbers, for JSON; undefined values become None. `digits`: significant ones to keep; all."""
         return {
             "agents": list(self.keys),
             "series": {
-                name: {"rounds": list(values), "values": [_plain(value) for value in values.values()]}
+                name: {"rounds": list(values), "values": [_plain(value, digits) for value in values.values()]}
                 for name, values in self._series.items()
             },
         }
@@ -87,11 +87,13 @@ class History:
         return history
 
 
-def _plain(value: Tensor) -> list | float | int | None:
+def _plain(value: Tensor, digits: int | None) -> list | float | int | None:
     if value.ndim:
-        return [_plain(entry) for entry in value]
+        return [_plain(entry, digits) for entry in value]
     number = value.item()
-    return None if number != number else number
+    if number != number:
+        return None
+    return float(f"{number:.{digits}g}") if digits and isinstance(number, float) else number
 
 
 def _tensor(value: list | float | int | None) -> Tensor:

@@ -18,6 +18,8 @@ from fairfl.files import write_whole
 from fairfl.history import History
 from fairfl.settings import Settings
 
+DIGITS = 9  # a float32 comes back as it was
+
 
 class Record(NamedTuple):
     """A finished run."""
@@ -34,18 +36,13 @@ def versions(*packages: str) -> dict[str, str]:
     }
 
 
-def path(folder: str | Path, name: str, settings: Settings) -> Path:
-    """Where the record of an experiment of the book lies: folder/name-dataset-seed0.json."""
-    return Path(folder) / f"{name}-{settings.dataset}-seed{settings.seed}.json"
-
-
 def save(record: Record, path: str | Path) -> None:
-    """Write a record; the file appears whole or not at all.
+    """Write a record, numbers with `DIGITS` significant digits; the file appears whole or not at all.
 
     Raises:
         OSError: it cannot be written; the message names the file.
     """
-    plain = {"settings": record.settings.to_dict(), **record.about, "history": record.history.to_dict()}
+    plain = {"settings": record.settings.to_dict(), **record.about, "history": record.history.to_dict(DIGITS)}
     write_whole(path, json.dumps(plain, allow_nan=False) + "\n")
 
 

@@ -7,7 +7,7 @@ published code are in `presets`.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining
@@ -102,35 +102,74 @@ _DIGITS = {"model": "digits_cnn", "size": None, "rounds": 30, "local": _sgd(0.05
            "gamma": Schedule(0.5, 0.97), "accuracy_every": 10, "evaluate_every": 10}
 
 # By data set, and what differs for a partition
-RECOMMENDED: dict[str, dict] = {"digits": _DIGITS, "mnist": _MNIST, "cifar10": _CIFAR,
-                                "mr": _TEXT | {"local": _adam(128)}, "sst": _TEXT | {"local": _adam(256)}}
-RECOMMENDED_FOR: dict[tuple[str, str], dict] = {
+STARTING: dict[str, dict] = {"digits": _DIGITS, "mnist": _MNIST, "cifar10": _CIFAR,
+                             "mr": _TEXT | {"local": _adam(128)}, "sst": _TEXT | {"local": _adam(256)}}
+STARTING_FOR: dict[tuple[str, str], dict] = {
     ("mnist", "cla"): {"gamma": Schedule(0.5, 0.96)},
     ("cifar10", "cla"): {"gamma": Schedule(0.5, 0.98), "local": _sgd(0.05, 0.98, 32),
                          "partition_options": {"replace": True}},
     ("digits", "cla"): {"partition_options": {"replace": True}},
 }
 
+# The best of four candidates for each method, see `fairfl.reproduction.choice`, in the words of `with_choice`
+CHOSEN: dict[str, dict[str, dict]] = {
+    "digits": {
+        "standalone": {"lr": 0.2},
+        "fedavg": {"lr": 0.1, "gamma": 0.5, "gamma_decay": 0.97},
+        "cgsv": {"lr": 0.1, "gamma": 0.5, "gamma_decay": 0.97},
+        "qffl": {"lr": 0.1, "q": 0.1},
+        "cffl": {"lr": 0.1, "alpha": 2.0},
+    },
+}
+SAME_SUM = dict.fromkeys(("dw", "rr", "eu", "eci"), "fedavg")  # they pay in other ways from the sum that FedAvg takes
+
+
+def with_choice(settings: Settings, choice: dict) -> Settings:
+    """The settings with the learning rate and, where they are given, Gamma_1, its decay and hyperparameters.
+
+    Args:
+        choice: "lr", "gamma", "gamma_decay", and the mechanism's own options.
+    """
+    options = dict(choice)
+    local = replace(settings.local, lr=replace(settings.local.lr, first=options.pop("lr")))
+    gamma = replace(settings.gamma, first=options.pop("gamma", settings.gamma.first),
+                    decay=options.pop("gamma_decay", settings.gamma.decay))
+    return replace(settings, local=local, gamma=gamma, mechanism_options=settings.mechanism_options | options)
+
+
+def starting(dataset: str = "mnist", partition: str = "pow", agents: int = 10, **changes) -> Settings:
+    """The settings among whose neighbours the recommended ones were chosen; as `recommended`."""
+    own = {"rounds": 30, "size": None, "local": _sgd(0.05, 0.977, 32), "gamma": Schedule(0.5, 0.98),
+           "accuracy_every": 10, "evaluate_every": 30}
+    if dataset not in STARTING and "model" not in changes:
+        raise ValueError(f"no settings for the data set {dataset!r}; known are {', '.join(STARTING)}. For data of "
+                         "your own, name the model too")
+    fields = {**STARTING.get(dataset, own), **STARTING_FOR.get((dataset, partition), {}), "validation": None}
+    return Settings(**{"dataset": dataset, "partition": partition, "agents": agents, **fields, **changes})
+
 
 def recommended(dataset: str = "mnist", partition: str = "pow", agents: int = 10, **changes) -> Settings:
-    """The settings we recommend for a data set and a partition, e.g.
+    """The settings we recommend for a data set, a partition and a mechanism, e.g.
     ``recommended("mnist", "pow", agents=5, mechanism="dw", seed=1)``.
 
     One local epoch a round and a decaying Gamma, so that the server settles; a validation set is held out whatever the
-    mechanism, so that all mechanisms see the same agents. Nested classes of CIFAR-10 and digits (CLA) are drawn with
+    mechanism, so that all mechanisms see the same agents. Learning rate, Gamma and hyperparameters are the best of as
+    many candidates for each mechanism (`CHOSEN`). Nested classes of CIFAR-10 and digits (CLA) are drawn with
     replacement, because there are not enough images of the first classes.
 
     Args:
-        changes: fields of `Settings` to set otherwise. A data set of one's own (a ``.npz`` file) needs ``model``.
+        changes: fields of `Settings` to set otherwise; hyperparameters in ``mechanism_options`` that are not given
+            stay. A data set of one's own (a ``.npz`` file) needs ``model``.
 
     Raises:
         ValueError: no settings for this data set, and `model` is not given.
         TypeError: an unknown field.
     """
-    own = {"rounds": 30, "size": None, "local": _sgd(0.05, 0.977, 32), "gamma": Schedule(0.5, 0.98),
-           "accuracy_every": 10, "evaluate_every": 30}
-    if dataset not in RECOMMENDED and "model" not in changes:
-        raise ValueError(f"no settings for the data set {dataset!r}; known are {', '.join(RECOMMENDED)}. For data of "
-                         "your own, name the model too")
-    fields = {**RECOMMENDED.get(dataset, own), **RECOMMENDED_FOR.get((dataset, partition), {}), "validation": None}
-    return Settings(**{"dataset": dataset, "partition": partition, "agents": agents, **fields, **changes})
+    found = starting(dataset, partition, agents, **changes)
+    chosen = CHOSEN.get(dataset, {}).get(SAME_SUM.get(found.mechanism, found.mechanism))
+    if chosen:
+        given = {name: value for name, value in changes.items() if name in ("local", "gamma")}
+        options = found.mechanism_options
+        found = replace(with_choice(found, chosen), **given)
+        found = replace(found, mechanism_options=found.mechanism_options | options)
+    return found

@@ -8,10 +8,10 @@ import pytest
 
 from fairfl import datasets, experiments
 from fairfl.schedules import Schedule
-from fairfl.settings import RECOMMENDED, Settings, recommended
+from fairfl.settings import STARTING, Settings, recommended
 
 
-@pytest.mark.parametrize("dataset", RECOMMENDED)
+@pytest.mark.parametrize("dataset", STARTING)
 @pytest.mark.parametrize("partition", ["uni", "pow", "cla"])
 def test_recommended_settings_survive_json(dataset, partition):
     settings = recommended(dataset, partition, agents=5, mechanism_options={"beta": math.inf}, label_noise=(0.5,) * 5)

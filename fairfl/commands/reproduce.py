@@ -166,3 +166,36 @@ def status(wanted, seeds, data_root, results) -> None:
                 groups.setdefault(group, []).append(run not in missing)
         for group, done in groups.items():
             click.echo(f"{'':{width}}    {group}: {sum(done)} of {len(done)}")
+
+
+@reproduce.command()
+@click.argument("what", type=click.Choice(list(TARGETS)), default="all")
+@_common
+@click.option("--rounds", type=click.IntRange(min=1), default=2, help="How many to run again.")
+@click.option("--whole", is_flag=True, help="Run all rounds again.")
+def verify(what, wanted, seeds, data_root, results, rounds, whole) -> None:
+    """Run the first rounds of the records of WHAT again and compare.
+
+    A record is right if its settings are those of the plan, its data those that are here, and its numbers those of
+    the run, but for the order in which another machine sums.
+    """
+    from fairfl import datasets
+    from fairfl.reproduction import verification
+
+    runs = [run for run in _selected(what, wanted, seeds) if run.path(results).exists()]
+    if not runs:
+        raise click.ClickException(f"no records of {what} in {results}")
+    bad, data = 0, None
+    for run in sorted(runs, key=lambda run: run.settings.dataset):
+        try:
+            if data is None or data.name != run.settings.dataset:
+                data = datasets.load(run.settings.dataset, data_root, **run.settings.dataset_options)
+            found = verification.verify(run, results, run.settings.rounds if whole else rounds, data)
+        except ValueError as error:
+            found = [str(error)]
+        except datasets.DataError as error:
+            raise click.ClickException(str(error)) from error
+        bad += bool(found)
+        click.echo("\n  ".join([f"{run.file}: {'WRONG' if found else 'verified'}", *found]), err=bool(found))
+    if bad:
+        raise click.ClickException(f"{bad} of {len(runs)} records are not what their settings give")

@@ -8,19 +8,17 @@ all agents' accuracies on the validation set after the last round, averaged over
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from fairfl import records
 from fairfl.reproduction.base import Run
-from fairfl.settings import Settings, recommended
+from fairfl.settings import Settings, starting, with_choice
 
 SEED, AGENTS = 100, 5
 PARTITIONS = {"mnist": ("pow", "cla"), "cifar10": ("pow", "cla"), "digits": ("pow", "cla"), "sst": ("pow",),
               "mr": ("pow",)}
 ROUNDS = {"mnist": 40, "cifar10": 60, "digits": 30, "sst": 20, "mr": 20}
 SIZE = {"cifar10": 1000}  # half of what the tables give an agent
-SHARED_BY = {"fedavg": ("fedavg", "dw", "rr", "eu", "eci")}
 
 # Learning rates, then Gamma_1 and its decay where there is a Gamma
 _RATES = {"mnist": (0.05, 0.15), "cifar10": (0.05, 0.1), "digits": (0.05, 0.1), "sst": (5e-4, 1e-3), "mr": (5e-4, 1e-3)}
@@ -29,7 +27,7 @@ _GAMMAS = {"mnist": ((0.5, 0.96), (0.5, 0.98)), "cifar10": ((0.5, 0.98), (1.0, 0
 
 
 def candidates(dataset: str) -> dict[str, list[dict]]:
-    """Four for each family of methods: what differs, by the names of `apply`."""
+    """Four for each family of methods, as `settings.with_choice` takes them."""
     low, high = _RATES[dataset]
     two = [{"lr": low}, {"lr": high}]
     gammas = [{**rate, "gamma": first, "gamma_decay": decay} for rate in two for first, decay in _GAMMAS[dataset]]
@@ -40,15 +38,6 @@ def candidates(dataset: str) -> dict[str, list[dict]]:
         "qffl": [{**rate, "q": q} for rate in two for q in (0.1, 1.0)],
         "cffl": [{**rate, "alpha": alpha} for rate in two for alpha in (2.0, 5.0)],
     }
-
-
-def apply(settings: Settings, candidate: dict) -> Settings:
-    """The settings with a candidate's learning rate, Gamma and hyperparameters."""
-    options = dict(candidate)
-    local = replace(settings.local, lr=replace(settings.local.lr, first=options.pop("lr")))
-    gamma = replace(settings.gamma, first=options.pop("gamma", settings.gamma.first),
-                    decay=options.pop("gamma_decay", settings.gamma.decay))
-    return replace(settings, local=local, gamma=gamma, mechanism_options=settings.mechanism_options | options)
 
 
 def runs(datasets: tuple[str, ...] = tuple(ROUNDS)) -> Iterator[Run]:
@@ -63,10 +52,10 @@ def runs(datasets: tuple[str, ...] = tuple(ROUNDS)) -> Iterator[Run]:
 
 def _settings(dataset: str, partition: str, family: str, candidate: dict) -> Settings:
     changes = {"size": SIZE[dataset]} if dataset in SIZE else {}
-    base = recommended(dataset, partition, AGENTS, mechanism=family, rounds=ROUNDS[dataset], seed=SEED,
+    base = starting(dataset, partition, AGENTS, mechanism=family, rounds=ROUNDS[dataset], seed=SEED,
                        mechanism_options={"beta": 1.0} if family == "cgsv" else {}, recorded="validation",
                        accuracy_every=ROUNDS[dataset] // 4, **changes)
-    return apply(base, candidate)
+    return with_choice(base, candidate)
 
 
 def scores(dataset: str, results: Path) -> dict[str, list[dict[int, float]]]:

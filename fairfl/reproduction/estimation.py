@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from dataclasses import replace
@@ -34,7 +35,7 @@ def seconds(settings: Settings, root: Path | None = None) -> float:
     local = settings.local
     key = replace(settings, partition="uni", agents=2, rounds=1, mechanism="cgsv", mechanism_options={}, seed=0,
                   partition_options={}, label_noise=(), size=None, local=replace(local, lr=Schedule(1e-3)))
-    cost = _measure(repr(key), key, root)
+    cost = _measure(json.dumps(key.to_dict()), root)
     samples = _samples(settings, root)
     n, batch = settings.agents, local.batch_size or samples
     steps = local.epochs * sum(math.ceil(max(samples / n, 1) / batch) for _ in range(n))
@@ -80,8 +81,8 @@ def _data(dataset: str, root: Path | None) -> datasets.Data:
 
 
 @cache
-def _measure(key: str, settings: Settings, root: Path | None) -> Cost:
-    """`key` names the settings, which cannot be hashed."""
+def _measure(settings_text: str, root: Path | None) -> Cost:
+    settings = Settings.from_dict(json.loads(settings_text))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
