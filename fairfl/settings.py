@@ -92,7 +92,7 @@ def _adam(batch_size: int) -> LocalTraining:
     return LocalTraining(lr=Schedule(1e-3, 0.977), batch_size=batch_size, optimizer="adam")
 
 
-_MNIST = {"model": "mnist_cnn", "size": 600, "rounds": 60, "local": _sgd(0.15, 0.977, 32), "gamma": Schedule(0.5, 0.98),
+_MNIST = {"model": "mnist_cnn", "size": 600, "rounds": 40, "local": _sgd(0.15, 0.977, 32), "gamma": Schedule(0.5, 0.98),
           "accuracy_every": 20, "evaluate_every": 60}
 _CIFAR = {"model": "cifar_cnn", "size": 2000, "rounds": 60, "local": _sgd(0.1, 0.97, 32), "gamma": Schedule(1.0, 0.97),
           "accuracy_every": 20, "evaluate_every": 60}
@@ -119,6 +119,13 @@ CHOSEN: dict[str, dict[str, dict]] = {
         "cgsv": {"lr": 0.1, "gamma": 0.5, "gamma_decay": 0.97},
         "qffl": {"lr": 0.1, "q": 0.1},
         "cffl": {"lr": 0.1, "alpha": 2.0},
+    },
+    "mnist": {
+        "standalone": {"lr": 0.15},
+        "fedavg": {"lr": 0.15, "gamma": 0.5, "gamma_decay": 0.98},
+        "cgsv": {"lr": 0.15, "gamma": 0.5, "gamma_decay": 0.98},
+        "qffl": {"lr": 0.15, "q": 0.1},
+        "cffl": {"lr": 0.15, "alpha": 2.0},
     },
 }
 SAME_SUM = dict.fromkeys(("dw", "rr", "eu", "eci"), "fedavg")  # they pay in other ways from the sum that FedAvg takes

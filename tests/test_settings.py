@@ -9,6 +9,7 @@ import pytest
 from fairfl import datasets, experiments
 from fairfl.schedules import Schedule
 from fairfl.settings import STARTING, Settings, recommended
+from fairfl.training import LocalTraining
 
 
 @pytest.mark.parametrize("dataset", STARTING)
@@ -22,7 +23,12 @@ def test_recommended_settings_survive_json(dataset, partition):
 def test_what_is_asked_for_replaces_what_is_recommended():
     settings = recommended("mnist", "pow", 5, rounds=3, mechanism="dw")
     assert (settings.rounds, settings.mechanism, settings.size, settings.agents) == (3, "dw", 600, 5)
-    assert recommended("mnist", "cla").gamma == Schedule(0.5, 0.96) != recommended("mnist", "pow").gamma
+    gamma = Schedule(0.3)
+    assert recommended("mnist", "cla", gamma=gamma).gamma == gamma != recommended("mnist", "cla").gamma
+    local = LocalTraining(Schedule(0.01))
+    assert recommended("mnist", mechanism="qffl", local=local).local == local
+    options = recommended("mnist", mechanism="qffl", mechanism_options={"q": 3.0}).mechanism_options
+    assert options == {"q": 3.0} != recommended("mnist", mechanism="qffl").mechanism_options
     assert recommended("mine.npz", "uni", model="mnist_cnn").model == "mnist_cnn"
     with pytest.raises(ValueError, match="known are digits, mnist, cifar10, mr, sst"):
         recommended("imagenet")
