@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -64,6 +65,14 @@ class Cell(NamedTuple):
         """Collaboration gain of each agent in points, (S, N)."""
         return self._with_alone(metrics.collaboration_gain)
 
+    def last(self, name: str) -> Tensor:
+        """The last recorded value of a series such as "r" or "test_loss", (S, N).
+
+        Raises:
+            KeyError: it is not recorded.
+        """
+        return torch.stack([record.history[name][-1].double() for record in self.records])
+
     def _with_alone(self, function) -> Tensor:
         if self.alone is None:
             return torch.full((len(self.seeds),), math.nan, dtype=torch.float64)
@@ -95,15 +104,27 @@ def cell(
                 _accuracies(alone.values(), "downloaded") if all(alone.values()) else None, tuple(found.values()))
 
 
+def differences(ours: Cell, other: Cell, of: Callable[[Cell], Tensor] = lambda found: found.mean) -> Tensor:
+    """of(ours) - of(other) for each seed that both have, (S,): two methods on the same agents from the same start.
+
+    Args:
+        of: one number a seed, the average accuracy unless something else is asked for.
+    """
+    a, b = (dict(zip(found.seeds, of(found).tolist(), strict=True)) for found in (ours, other))
+    return torch.tensor([a[seed] - b[seed] for seed in a if seed in b], dtype=torch.float64)
+
+
 def read(results: str | Path, column: str | Column, method: str, seed: int, variant: str = "") -> Record | None:
     """The record of one run, or None."""
     name = "-".join([_column(column).name, method, *([variant] if variant else []), f"seed{seed}"])
-    return _load(Path(results) / f"runs/{name}.json")
+    file = Path(results) / f"runs/{name}.json"
+    return _load(file, file.stat().st_mtime_ns) if file.exists() else None
 
 
 @lru_cache(maxsize=1024)
-def _load(file: Path) -> Record | None:
-    return records.load(file) if file.exists() else None
+def _load(file: Path, changed: int) -> Record:
+    """`changed` lets a record that was written anew be read anew."""
+    return records.load(file)
 
 
 def _column(column: str | Column) -> Column:

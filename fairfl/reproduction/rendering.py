@@ -1,0 +1,159 @@
+"""Cells of the tables as text, and tables as HTML that scroll in their own box on a phone."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from fairfl.reproduction import plan
+from fairfl.reproduction.base import METHODS, Column
+from fairfl.reproduction.tables import PUBLISHED_DATASETS, Cell, as_published, cell, published
+
+MISSING = "—"
+UNDEFINED = "undefined"
+Row = tuple[str, str, Sequence[str]]  # group, kind, one cell a column
+
+
+def spread(values: Tensor, digits: int = 1) -> str:
+    """One number a seed, (S,), as "97.3 ± 0.2": their mean and half their range, the mean alone if there is one.
+
+    Seeds for which it is not defined are left out, and the others counted, "90 ± 2 (2 of 3)"; "undefined" if it is so
+    for none.
+    """
+    defined = values[~values.isnan()]
+    if not len(defined):
+        return UNDEFINED
+    text = f"{defined.mean():.{digits}f}"
+    if len(defined) > 1:
+        text += f" ± {(defined.max() - defined.min()) / 2:.{digits}f}"
+    return text if len(defined) == len(values) else f"{text} ({len(defined)} of {len(values)})"
+
+
+def accuracy(found: Cell | None) -> str:
+    """As in Table 1, "83.1 ± 1.2 (84.7)": average over the agents, and the best agent's in brackets, in percent."""
+    return MISSING if found is None else f"{spread(found.mean)} ({found.best.mean():.1f})"
+
+
+def fairness(found: Cell | None) -> str:
+    """As in Table 2, with the points between the best and the worst agent that it rests on: "90 ± 2, on 0.5"."""
+    if found is None or found.alone is None:
+        return MISSING
+    text, points = spread(found.fairness, 0), (found.best - found.worst).mean()
+    return text if text == UNDEFINED else f"{text}, on {points:.{1 if points < 9.95 else 0}f}"
+
+
+def published_accuracy(numbers: dict[str, float] | None) -> str:
+    """A cell of Table 1 as published, "74 (95)"."""
+    return f"{numbers['mean_accuracy']:g} ({numbers['max_accuracy']:g})" if numbers else MISSING
+
+
+def published_fairness(numbers: dict[str, float] | None) -> str:
+    """A cell of Table 2 as published."""
+    return f"{numbers['pearson_rho']:.0f}" if numbers else MISSING
+
+
+def sign(differences: Tensor) -> str:
+    """What differences on some seeds, (S,), say: "above on 3 of 3 seeds", "below on 3 of 3 seeds", or that they do not
+    agree, "undecided, above on 2 of 3 seeds"."""
+    defined = differences[~differences.isnan()]
+    if not len(defined):
+        return UNDEFINED
+    above, below, of = int((defined > 0).sum()), int((defined < 0).sum()), len(defined)
+    seeds = f"of {of} seed{'s' if of > 1 else ''}"
+    if below == of:
+        return f"below on {below} {seeds}"
+    return f"{'' if above == of else 'undecided, '}above on {above} {seeds}"
+
+
+TABLES: dict[str, tuple[Callable, Callable]] = {
+    "table1_accuracy": (accuracy, published_accuracy),
+    "table2_fairness": (fairness, published_fairness),
+}
+
+
+def beside_paper(results: str | Path, paper: str | Path, columns: Sequence[Column], name: str, fold: str = "") -> str:
+    """A part of Table 1 or 2 as HTML: for each method, ours in both conventions above what the paper says.
+
+    Args:
+        paper: the folder ``data/paper``.
+        name: "table1_accuracy" or "table2_fairness".
+        fold: see `table`.
+    """
+    ours, theirs = TABLES[name]
+    numbers, rows = published(Path(paper), name), []
+    for method in METHODS:
+        mechanism = METHODS[method][0]
+        if mechanism == "standalone" and name == "table2_fairness":
+            continue  # it is what the others are compared with
+        kinds = ("downloaded",) if mechanism == "standalone" else ("downloaded", "trained")
+        for convention in kinds:
+            label = "ours" if len(kinds) == 1 else convention
+            rows.append((title(method), label, [ours(cell(results, c, method, convention)) for c in columns]))
+        said = [numbers.get((*as_published(method), c.name)) for c in columns]
+        if any(said):
+            rows.append((title(method), "paper", [theirs(cell_) for cell_ in said]))
+    return table(["", "", *(f"{heading(c)}<br>{seeds(results, c)}" for c in columns)], rows, fold)
+
+
+def title(method: str) -> str:
+    """A method as a reader knows it: "cgsv-beta1.2" -> "CGSV β = 1.2"."""
+    name, beta = as_published(method)
+    return f"{name} β = {beta}" if beta else name
+
+
+def heading(column: Column) -> str:
+    """ "MNIST 10 CLA"."""
+    return f"{PUBLISHED_DATASETS[column.dataset]} {column.agents} {column.partition.upper()}"
+
+
+def seeds(results: str | Path, column: Column) -> str:
+    """How many seeds are recorded of the methods of a column: "3 seeds", "1 to 3 seeds", "nothing recorded"."""
+    counts = [len(found.seeds) if (found := cell(results, column, method)) else 0 for method in METHODS]
+    low, high = min(counts), max(counts)
+    if high == 0:
+        return "nothing recorded"
+    return f"{low if low == high else f'{low} to {high}'} seed{'s' if high > 1 else ''}"
+
+
+def missing(results: str | Path, columns: Iterable[Column], target: str = "table1") -> list[str]:
+    """The commands that fill what is missing in these columns, one a data set."""
+    gaps = {}
+    for column in columns:
+        wanted = [(method, seed) for seed in plan.SEEDS.get(column, (0,)) for method in METHODS]
+        gone = [pair for pair in wanted if cell(results, column, pair[0], seeds=(pair[1],)) is None]
+        gaps[column.dataset] = gaps.get(column.dataset, 0) + len(gone)
+    return [f"python -m fairfl reproduce {target} --dataset {dataset}   # {count} runs"
+            for dataset, count in gaps.items() if count]
+
+
+def table(header: Sequence[str], rows: Sequence[Row], fold: str = "") -> str:
+    """HTML of a table whose first column spans the rows of a group; it scrolls within its own box.
+
+    Args:
+        header: HTML, one for each column.
+        rows: (group, kind, cells), text; rows of a group follow each other, those of the kind "paper" are set apart.
+        fold: hide the table below this line until the reader opens it.
+    """
+    body, last = [], None
+    for group, kind, cells in rows:
+        line = "border-top: 1px solid #8888; " if group != last else ""
+        tone = line + ("font-style: italic; opacity: .8; " if kind == "paper" else "")
+        texts = "".join(_tag("td", html.escape(text), tone) for text in (kind, *cells))
+        if group != last:
+            span = sum(other == group for other, _, _ in rows)
+            spans = f' rowspan="{span}" scope="rowgroup"'
+            texts = _tag("th", html.escape(group), f"{line}vertical-align: top; ", spans) + texts
+        body.append(f'<tr style="background: none">{texts}</tr>')
+        last = group
+    head = "".join(_tag("th", text, "vertical-align: bottom; ", ' scope="col"') for text in header)
+    style = "font-size: .85em; white-space: nowrap; border-collapse: collapse"
+    box = (f'<div style="overflow-x: auto"><table style="{style}">'
+           f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>")
+    return f"<details><summary>{html.escape(fold)}</summary>{box}</details>" if fold else box
+
+
+def _tag(name: str, content: str, style: str, attributes: str = "") -> str:
+    return f'<{name}{attributes} style="{style}padding: .15em .6em; text-align: left">{content}</{name}>'
