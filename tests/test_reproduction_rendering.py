@@ -14,6 +14,7 @@ NAN = float("nan")
 @pytest.mark.parametrize("values, text", [
     ([97.26], "97.3"),
     ([90.0, 94, 92], "92.0 ± 2.0"),
+    ([-1.02, 1.0], "0.0 ± 1.0"),
     ([90.0, NAN, 94], "92.0 ± 2.0 (2 of 3)"),
     ([90.0, NAN], "90.0 (1 of 2)"),
     ([NAN, NAN], "undefined"),
@@ -23,12 +24,13 @@ def test_spread(values, text):
 
 
 @pytest.mark.parametrize("differences, text", [
-    ([1.0], "above on 1 of 1 seed"),
-    ([1.0, 0.1], "above on 2 of 2 seeds"),
-    ([-1.0, -0.1, -3], "below on 3 of 3 seeds"),
-    ([1.0, -0.1, 3], "undecided, above on 2 of 3 seeds"),
-    ([0.0, 0.0], "undecided, above on 0 of 2 seeds"),
-    ([NAN, -2.0], "below on 1 of 1 seed"),
+    ([1.0], "above (1 of 1)"),
+    ([1.0, 0.1], "above (2 of 2)"),
+    ([-1.0, -0.1, -3], "below (3 of 3)"),
+    ([1.0, -0.1, 3], "undecided (above 2 of 3)"),
+    ([1.0, 0.0], "undecided (above 1 of 2)"),
+    ([0.0, 0.0], "undecided (above 0 of 2)"),
+    ([NAN, -2.0], "below (1 of 1)"),
     ([NAN], "undefined"),
 ])
 def test_sign(differences, text):

@@ -26,7 +26,7 @@ def spread(values: Tensor, digits: int = 1) -> str:
     defined = values[~values.isnan()]
     if not len(defined):
         return UNDEFINED
-    text = f"{defined.mean():.{digits}f}"
+    text = f"{round(float(defined.mean()), digits) + 0.0:.{digits}f}"  # + 0.0: no "-0"
     if len(defined) > 1:
         text += f" ± {(defined.max() - defined.min()) / 2:.{digits}f}"
     return text if len(defined) == len(values) else f"{text} ({len(defined)} of {len(values)})"
@@ -56,16 +56,15 @@ def published_fairness(numbers: dict[str, float] | None) -> str:
 
 
 def sign(differences: Tensor) -> str:
-    """What differences on some seeds, (S,), say: "above on 3 of 3 seeds", "below on 3 of 3 seeds", or that they do not
-    agree, "undecided, above on 2 of 3 seeds"."""
+    """What differences on some seeds, (S,), say: "above (3 of 3)", "below (3 of 3)", or that the seeds do not agree,
+    "undecided (above 2 of 3)"."""
     defined = differences[~differences.isnan()]
     if not len(defined):
         return UNDEFINED
     above, below, of = int((defined > 0).sum()), int((defined < 0).sum()), len(defined)
-    seeds = f"of {of} seed{'s' if of > 1 else ''}"
-    if below == of:
-        return f"below on {below} {seeds}"
-    return f"{'' if above == of else 'undecided, '}above on {above} {seeds}"
+    if of in (above, below):
+        return f"{'above' if above else 'below'} ({of} of {of})"
+    return f"undecided (above {above} of {of})"
 
 
 TABLES: dict[str, tuple[Callable, Callable]] = {
