@@ -105,7 +105,7 @@ def test_differences_are_taken_seed_by_seed(results):
     for seed, low, high in ((1, 0.5, 0.7), (3, 0.2, 0.1)):
         write(results, "fedavg", seed, [low] * 3)
         write(results, "cgsv-beta1", seed, [high] * 3)
-    write(results, "fedavg", 4, [0.5] * 3)  # has no partner
+    write(results, "fedavg", 2, [0.5] * 3)  # has no partner
     ours, other = (tables.cell(results, COLUMN, method) for method in ("cgsv-beta1", "fedavg"))
     expected = torch.tensor([-10.0, 20, -10], dtype=torch.float64)
     torch.testing.assert_close(tables.differences(ours, other), expected)
