@@ -150,6 +150,14 @@ def test_a_fault_is_found(demo, fault):
     assert any(fault in found for found in faults(notebook))
 
 
+def test_only_a_page_of_reference_needs_no_summary_and_no_exercises(demo):
+    notebook = nbformat.read(demo, 4)
+    notebook.cells[4].source = "The end."
+    assert len(faults(notebook)) == 2
+    notebook.metadata["fairfl"] = {"kind": "reference"}
+    assert faults(notebook) == []
+
+
 def test_a_third_ignored_cell_is_a_fault(demo):
     notebook = nbformat.read(demo, 4)
     for cell in notebook.cells[1:4]:

@@ -162,3 +162,18 @@ def as_published(method: str) -> tuple[str, str]:
     """The method and its beta as the published tables write them: "cgsv-beta1.2" -> ("CGSV", "1.2")."""
     mechanism, options = {**METHODS, **TIMED}[method]
     return PUBLISHED_METHODS[mechanism], f"{options['beta']:g}" if "beta" in options else ""
+
+
+def method_label(method: str) -> str:
+    """ "cgsv-beta1.2" -> "CGSV, β = 1.2", "cgsv-exact" -> "CGSV, exact", "qffl" -> "q-FFL"."""
+    mechanism, options = {**METHODS, **TIMED}[method]
+    name = PUBLISHED_METHODS[mechanism]
+    if options.get("valuation") == "exact":
+        return f"{name}, exact"
+    return f"{name}, β = {options['beta']:g}" if "beta" in options else name
+
+
+def column_label(column: str) -> str:
+    """ "mnist-10-cla" -> "MNIST, 10 agents, CLA"."""
+    dataset, agents, partition = column.split("-")
+    return f"{PUBLISHED_DATASETS[dataset]}, {agents} agents, {partition.upper()}"
