@@ -63,7 +63,7 @@ def reasons(results: Path, method: str, column: str, found: dict[str, Compared])
         if math.isnan(one.published) or not one.downloaded:
             continue
         undefined = all(map(math.isnan, one.downloaded.values()))
-        far = not one.differences or min(map(abs, one.differences)) > LARGE[quantity]
+        far = bool(one.differences) and min(map(abs, one.differences)) > LARGE[quantity]
         why = _reasons(results, quantity, method, column) if far else set()
         letters |= {"a"} if undefined else set()
         letters |= why or ({"?"} if far else set())

@@ -86,9 +86,15 @@ def other_methods() -> list[list[str]]:
         if not method.startswith("cgsv"):
             settings = plan.run(Column("mnist", 10, "pow"), method, 0).settings
             options = asdict(mechanisms.build(settings.mechanism, **settings.mechanism_options))
-            text = ", ".join(f"{name} {value}" for name, value in options.items())
+            text = ", ".join(f"{name} {_plain(value)}" for name, value in options.items())
             found.append([method_label(method), text or "none"])
     return found
+
+
+def _plain(value) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "none", False: "no", True: "yes"}[value]
+    return f"{value:.3g}" if isinstance(value, float) else f"{value}"
 
 
 def _seeds(settings: Settings) -> int:
@@ -115,12 +121,16 @@ def rows(paper: Path) -> list[list[str]]:
 
 def _by_place(get: Callable[[Settings], str], datasets: list[str], quantity: str) -> str:
     """The value, or which values hold where."""
-    only = quantity.rpartition(" under ")[2].lower() if " under " in quantity else ""
-    places = {(d, p): get(used(d, p)) for d in datasets for p in PARTITIONS[d] if only in ("", p)}
+    only = {"sizes under POW": "pow", "classes under CLA": "cla"}.get(quantity, "")
     grouped: dict[str, list[str]] = {}
-    for (dataset, partition), value in places.items():
-        name = partition.upper() if len(datasets) == 1 else f"{PUBLISHED_DATASETS[dataset]} {partition.upper()}"
-        grouped.setdefault(value, []).append(name)
+    for dataset in datasets:
+        partitions = [partition for partition in PARTITIONS[dataset] if only in ("", partition)]
+        values = {partition: get(used(dataset, partition)) for partition in partitions}
+        name = PUBLISHED_DATASETS[dataset] if len(datasets) > 1 else ""
+        for partition, value in values.items():
+            place = name if len(set(values.values())) == 1 else f"{name} {partition.upper()}".strip()
+            if place not in grouped.setdefault(value, []):
+                grouped[value].append(place)
     if len(grouped) == 1:
         return next(iter(grouped))
     return "\n".join(f"{value} ({', '.join(names)})" for value, names in grouped.items())

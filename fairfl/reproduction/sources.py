@@ -113,7 +113,14 @@ class Recorded:
         return self._cell("best", method, column)
 
     def rho(self, method: str, column: str) -> Values:
-        return {} if method == "standalone" else self._cell("fairness", method, column)
+        if method == "standalone":
+            return {}
+        found = {}
+        for seed in self._cell("mean", method, column):
+            cell = tables.cell(self.results, column, method, self.convention, seeds=(seed,))
+            if cell.alone is not None:  # else nothing is known, which is not the same as undefined
+                found[seed] = float(cell.fairness[0])
+        return found
 
     def _timing(self, method: str, column: str) -> overhead.Seconds | None:
         dataset, agents, partition = column.split("-")
