@@ -1,7 +1,7 @@
 """The pages of reference show what the tables and the records hold.
 
 nbval runs their cells again. Here the numbers that are stored in "Paper against ours" are looked up in the CSV files
-and in the records once more, by a few lines that share nothing with the library; and the other pages are rendered afresh.
+and in the records once more, by a few lines that share nothing with the library. The other pages are rendered afresh.
 """
 
 import csv
