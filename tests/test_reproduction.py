@@ -249,7 +249,8 @@ def test_the_best_candidate_is_the_highest_after_the_last_round(tmp_path):
         number, partition = int(run.file[-6]), run.settings.partition
         late = {1: 0.5, 2: 0.6, 3: 0.7 if partition == "pow" else 0.55, 4: 0.2}[number]
         early = 0.9 if number == 4 else 0.1
-        history._series["validation_accuracy"] = {10: torch.tensor([early, early]), 30: torch.tensor([late, late - 0.1])}
+        curve = {10: torch.tensor([early, early]), 30: torch.tensor([late, late - 0.1])}
+        history._series["validation_accuracy"] = curve
         records.save(records.Record(run.settings, history, {}), run.path(tmp_path))
     scores = choice.scores("digits", tmp_path)
     assert scores["cgsv"][2] == {10: pytest.approx(10), 30: pytest.approx(57.5)}
