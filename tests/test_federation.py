@@ -100,7 +100,7 @@ def test_fedavg_keeps_all_models_with_the_server(agents):
 def test_standalone_is_training_alone(agents):
     together = last(build(agents, Standalone()), 3)
     alone = last(build(agents[2:3], Standalone()), 3)
-    assert torch.equal(together.models[2], alone.models[0])
+    torch.testing.assert_close(together.models[2], alone.models[0], rtol=0, atol=1e-13)  # sums in another order
     assert torch.equal(together.server, together.models[0] * 0 + build(agents).initial)
 
 
