@@ -63,7 +63,7 @@ def test_a_round_that_was_recorded_by_half_is_left_out(saved):
 def test_half_a_file_and_other_files_are_named(saved, tmp_path):
     _, file = saved
     whole = file.read_bytes()
-    for wrong in (b"", whole[: len(whole) // 2], whole[:-7], b"{}", whole.replace(b"{", b"[", 1)):
+    for wrong in (b"", whole[: len(whole) // 2], whole[:-7], b"{}", whole.replace(b'{"', b'["', 1)):
         file.write_bytes(wrong)
         with pytest.raises(ValueError, match="run.checkpoint is damaged or not a checkpoint"):
             checkpoint.load(file)
