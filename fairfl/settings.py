@@ -174,9 +174,8 @@ def recommended(dataset: str = "mnist", partition: str = "pow", agents: int = 10
     """
     found = starting(dataset, partition, agents, **changes)
     chosen = CHOSEN.get(dataset, {}).get(SAME_SUM.get(found.mechanism, found.mechanism))
-    if chosen:
-        given = {name: value for name, value in changes.items() if name in ("local", "gamma")}
-        options = found.mechanism_options
-        found = replace(with_choice(found, chosen), **given)
-        found = replace(found, mechanism_options=found.mechanism_options | options)
-    return found
+    if not chosen:
+        return found
+    best = with_choice(found, chosen)
+    given = {name: changes[name] for name in ("local", "gamma") if name in changes}
+    return replace(best, mechanism_options=best.mechanism_options | found.mechanism_options, **given)

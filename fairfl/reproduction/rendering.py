@@ -10,10 +10,9 @@ from torch import Tensor
 
 from fairfl.reproduction import plan
 from fairfl.reproduction.base import METHODS, Column
+from fairfl.reproduction.markup import MISSING, UNDEFINED
 from fairfl.reproduction.tables import PUBLISHED_DATASETS, Cell, as_published, cell, published
 
-MISSING = "—"
-UNDEFINED = "undefined"
 Row = tuple[str, str, Sequence[str]]  # group, kind, one cell a column
 
 

@@ -59,6 +59,8 @@ class Published:
         except KeyError:
             return {}
         if table == "table3_overhead":
+            if method == "cgsv-exact":
+                return {}
             key, column = (key[0], ""), column.rpartition("-")[0]
         row = tables.published(self.paper, table).get((*key, column))
         return {0: row[name]} if row else {}
@@ -73,13 +75,9 @@ class Published:
         return self._number("table2_fairness", method, column, "pearson_rho")
 
     def seconds(self, method: str, column: str) -> Values:
-        if method == "cgsv-exact":
-            return {}
         return self._number("table3_overhead", method, column, "overhead_seconds")
 
     def ratio(self, method: str, column: str) -> Values:
-        if method == "cgsv-exact":
-            return {}
         return self._number("table3_overhead", method, column, "overhead_over_training")
 
     def noise(self, quantity: str, agent: int) -> Values:
