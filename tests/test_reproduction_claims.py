@@ -45,6 +45,7 @@ def claim(items, bears_out=lambda x: x > 0, needed="all"):
                  needed)
 
 
+NOTHING = sources.Recorded(Path("nowhere"))
 YES, NO, SPLIT, UNDEFINED, MISSING = {0: 1.0, 1: 2.0}, {0: -1.0}, {0: 3.0, 1: -1.0}, {0: math.nan}, {}
 STATES = [
     ("all", [YES, YES], "holds"), ("all", [YES, NO], "fails"), ("all", [YES, SPLIT], "seeds disagree"),
@@ -61,12 +62,12 @@ STATES = [
 @pytest.mark.parametrize("needed, values, state", STATES)
 def test_the_state_of_a_verdict(needed, values, state):
     items = [(f"item {k}", value) for k, value in enumerate(values)]
-    assert judge(claim(items, needed=needed), None).state == state
+    assert judge(claim(items, needed=needed), NOTHING).state == state
 
 
 def test_a_verdict_shows_its_numbers():
     found = claim([("one", YES), ("two", NO), ("three", SPLIT), ("four", UNDEFINED), ("five", MISSING)])
-    verdict = judge(found, None)
+    verdict = judge(found, NOTHING)
     assert (verdict.borne_out, verdict.refuted, verdict.split) == ((("one", 1.5),), (("two", -1.0),), (("three", 1.0),))
     assert (verdict.undefined, verdict.missing, verdict.seeds) == (1, 1, (1, 2))
     assert verdicts.describe(found, verdict) == (
@@ -74,7 +75,7 @@ def test_a_verdict_shows_its_numbers():
         "three: 1.0. 1 not defined. 1 not recorded.")
     assert verdicts.seeds(verdict) == "1 to 2 seeds"
     alone = claim([("one", YES)])
-    assert verdicts.describe(alone, judge(alone, None)) == "one: 1.5 points.".capitalize()
+    assert verdicts.describe(alone, judge(alone, NOTHING)) == "one: 1.5 points.".capitalize()
 
 
 def test_numbers_are_compared_within_a_seed():
@@ -99,7 +100,7 @@ def test_what_the_published_tables_say_of_the_text():
     found = {name: judge(claim, sources.Published(PAPER)).state for name, claim in CLAIMS.items()}
     unknown = {name for name in CLAIMS if name.startswith("ranges")}
     assert {name for name, state in found.items() if state == "fails"} == FAIL_ON_THEIR_OWN_TABLES
-    assert {name for name, state in found.items() if state == "not recorded"} == unknown
+    assert {name for name, state in found.items() if state == "not in its tables"} == unknown
     assert all(state == "holds" for name, state in found.items() if name not in FAIL_ON_THEIR_OWN_TABLES | unknown)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from test_reproduction_tables import COLUMN, PAPER, results, write  # noqa: F401
 
-from fairfl.reproduction import plan, rendering, tables
+from fairfl.reproduction import markup, plan, rendering, tables
 
 NAN = float("nan")
 
@@ -18,9 +18,10 @@ NAN = float("nan")
     ([90.0, NAN, 94], "92.0 ± 2.0 (2 of 3)"),
     ([90.0, NAN], "90.0 (1 of 2)"),
     ([NAN, NAN], "undefined"),
+    ([], "—"),
 ])
 def test_spread(values, text):
-    assert rendering.spread(torch.tensor(values)) == text
+    assert markup.spread(torch.tensor(values)) == text
 
 
 @pytest.mark.parametrize("differences, text", [
@@ -110,8 +111,8 @@ def test_missing_runs_are_counted_with_their_seeds(tmp_path):
 
 def test_a_table_escapes_spans_and_folds():
     rows = [("a < b", "paper", ["1"]), ("a < b", "ours", ["2 & 3"]), ("c", "ours", ["4"])]
-    text = rendering.table(["", "", "x<br>y"], rows, fold="More & more")
+    text = markup.grouped(["", "", "x\ny"], rows, fold="More & more")
     found = Cells(text)
     assert found.rows == [["", "", "xy"], ["a < b", "paper", "1"], ["ours", "2 & 3"], ["c", "ours", "4"]]
     assert found.spans == 3 and text.startswith("<details><summary>More &amp; more</summary>")
-    assert "overflow-x: auto" in text and "details" not in rendering.table([""], [])
+    assert "overflow-x: auto" in text and "details" not in markup.grouped([""], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -58,8 +59,6 @@ def _common(command: Callable) -> Callable:
         click.option("--dataset", "wanted", multiple=True, help="Only runs on this data set. May be given several "
                      "times."),
         click.option("--seed", "seeds", type=int, multiple=True, help="Only this seed. May be given several times."),
-        click.option("--data-root", type=click.Path(path_type=Path), help="Where the data sets lie or are downloaded "
-                     "to.  [default: $FAIRFL_DATA, else the user's cache]"),
         click.option("--results", type=click.Path(path_type=Path), default=Path("data/results"),
                      help="Folder of the records."),
     )
@@ -68,9 +67,14 @@ def _common(command: Callable) -> Callable:
     return command
 
 
+_data_root = click.option("--data-root", type=click.Path(path_type=Path), help="Where the data sets lie or are "
+                          "downloaded to.  [default: $FAIRFL_DATA, else the user's cache]")
+
+
 def _target(name: str) -> click.Command:
     @click.command(name, help=TARGETS[name])
     @_common
+    @_data_root
     @click.option("--budget", callback=_seconds, help="Stop after this time, e.g. 45m or 2h.")
     @click.option("--workers", type=click.IntRange(min=1), help="Runs side by side.  [default: one a core; 1 on a GPU]")
     @click.option("--device", default="cpu", help="Where to train, e.g. cuda.")
@@ -149,17 +153,18 @@ for _name in TARGETS:
 
 @reproduce.command()
 @_common
-def status(wanted, seeds, data_root, results) -> None:
+def status(wanted, seeds, results) -> None:
     """Say which records exist."""
-    width = max(map(len, TARGETS))
+    selected = {}
     for name in TARGETS:
-        try:
-            runs = _selected(name, wanted, seeds)
-        except click.UsageError:
-            continue
-        missing = _missing(runs, results)
-        click.echo(f"{name:{width}}  {len(runs) - len(missing):4} of {len(runs):4} records")
-        gone, groups = {run.file for run in missing}, {}
+        with contextlib.suppress(click.UsageError):  # no runs on the wanted data sets
+            selected[name] = _selected(name, wanted, seeds)
+    every = {run.file: run for runs in selected.values() for run in runs}
+    gone = {run.file for run in _missing(list(every.values()), results)}
+    width = max(map(len, TARGETS))
+    for name, runs in selected.items():
+        click.echo(f"{name:{width}}  {sum(run.file not in gone for run in runs):4} of {len(runs):4} records")
+        groups = {}
         if name in ("table1", "choice"):  # too many for one number
             for run in runs:
                 group = f"{run.settings.dataset} {run.settings.agents} {run.settings.partition}"
@@ -171,6 +176,7 @@ def status(wanted, seeds, data_root, results) -> None:
 @reproduce.command()
 @click.argument("what", type=click.Choice(list(TARGETS)), default="all")
 @_common
+@_data_root
 @click.option("--rounds", type=click.IntRange(min=1), default=2, help="How many to run again.")
 @click.option("--whole", is_flag=True, help="Run all rounds again.")
 def verify(what, wanted, seeds, data_root, results, rounds, whole) -> None:

@@ -24,6 +24,8 @@ SIZE = {"cifar10": 1000}  # half of what the tables give an agent
 _RATES = {"mnist": (0.05, 0.15), "cifar10": (0.05, 0.1), "digits": (0.05, 0.1), "sst": (5e-4, 1e-3), "mr": (5e-4, 1e-3)}
 _GAMMAS = {"mnist": ((0.5, 0.96), (0.5, 0.98)), "cifar10": ((0.5, 0.98), (1.0, 0.97)),
            "digits": ((0.5, 0.95), (0.5, 0.97)), "sst": ((1.0, 0.9), (2.0, 0.9)), "mr": ((1.0, 0.9), (2.0, 0.9))}
+# q-FFL's; under Adam, whose eta is small, q |Delta w|^2 / eta and with it the denominator are large
+_QS = {"sst": (0.1, 1e-4), "mr": (0.1, 1e-4)}
 
 
 def candidates(dataset: str) -> dict[str, list[dict]]:
@@ -35,7 +37,7 @@ def candidates(dataset: str) -> dict[str, list[dict]]:
         "standalone": [{"lr": low / 2}, *two, {"lr": 2 * high}],
         "fedavg": gammas,
         "cgsv": gammas,
-        "qffl": [{**rate, "q": q} for rate in two for q in (0.1, 1.0)],
+        "qffl": [{**rate, "q": q} for rate in two for q in _QS.get(dataset, (0.1, 1.0))],
         "cffl": [{**rate, "alpha": alpha} for rate in two for alpha in (2.0, 5.0)],
     }
 

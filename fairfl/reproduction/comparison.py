@@ -101,7 +101,7 @@ def rows(paper: Path, results: Path, column: str) -> list[list[str]]:
 
 def _ours(values: Values, published: float) -> str:
     difference = _mean(values) - published
-    return spread(values) + ("" if math.isnan(difference) else f"\n({difference:+.1f})")
+    return spread(values.values()) + ("" if math.isnan(difference) else f"\n({difference:+.1f})")
 
 
 def distance(paper: Path, results: Path, method: str, quantity: str, columns) -> dict[str, float]:

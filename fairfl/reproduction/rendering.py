@@ -1,8 +1,7 @@
-"""Cells of the tables as text, and tables as HTML that scroll in their own box on a phone."""
+"""Cells of the tables as text, and Tables 1 and 2 beside the paper's."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -10,25 +9,8 @@ from torch import Tensor
 
 from fairfl.reproduction import plan
 from fairfl.reproduction.base import METHODS, Column
-from fairfl.reproduction.markup import MISSING, UNDEFINED
-from fairfl.reproduction.tables import PUBLISHED_DATASETS, Cell, as_published, cell, published
-
-Row = tuple[str, str, Sequence[str]]  # group, kind, one cell a column
-
-
-def spread(values: Tensor, digits: int = 1) -> str:
-    """One number a seed, (S,), as "97.3 ± 0.2": their mean and half their range, the mean alone if there is one.
-
-    Seeds for which it is not defined are left out, and the others counted, "90 ± 2 (2 of 3)"; "undefined" if it is so
-    for none.
-    """
-    defined = values[~values.isnan()]
-    if not len(defined):
-        return UNDEFINED
-    text = f"{round(float(defined.mean()), digits) + 0.0:.{digits}f}"  # + 0.0: no "-0"
-    if len(defined) > 1:
-        text += f" ± {(defined.max() - defined.min()) / 2:.{digits}f}"
-    return text if len(defined) == len(values) else f"{text} ({len(defined)} of {len(values)})"
+from fairfl.reproduction.markup import MISSING, UNDEFINED, grouped, spread
+from fairfl.reproduction.tables import Cell, as_published, cell, column_label, method_label, published
 
 
 def accuracy(found: Cell | None) -> str:
@@ -78,7 +60,7 @@ def beside_paper(results: str | Path, paper: str | Path, columns: Sequence[Colum
     Args:
         paper: the folder ``data/paper``.
         name: "table1_accuracy" or "table2_fairness".
-        fold: see `table`.
+        fold: see `markup.grouped`.
     """
     ours, theirs = TABLES[name]
     numbers, rows = published(Path(paper), name), []
@@ -89,22 +71,11 @@ def beside_paper(results: str | Path, paper: str | Path, columns: Sequence[Colum
         kinds = ("downloaded",) if mechanism == "standalone" else ("downloaded", "trained")
         for convention in kinds:
             label = "ours" if len(kinds) == 1 else convention
-            rows.append((title(method), label, [ours(cell(results, c, method, convention)) for c in columns]))
+            rows.append((method_label(method), label, [ours(cell(results, c, method, convention)) for c in columns]))
         said = [numbers.get((*as_published(method), c.name)) for c in columns]
         if any(said):
-            rows.append((title(method), "paper", [theirs(cell_) for cell_ in said]))
-    return table(["", "", *(f"{heading(c)}<br>{seeds(results, c)}" for c in columns)], rows, fold)
-
-
-def title(method: str) -> str:
-    """A method as a reader knows it: "cgsv-beta1.2" -> "CGSV β = 1.2"."""
-    name, beta = as_published(method)
-    return f"{name} β = {beta}" if beta else name
-
-
-def heading(column: Column) -> str:
-    """ "MNIST 10 CLA"."""
-    return f"{PUBLISHED_DATASETS[column.dataset]} {column.agents} {column.partition.upper()}"
+            rows.append((method_label(method), "paper", [theirs(cell_) for cell_ in said]))
+    return grouped(["", "", *(f"{column_label(c)}\n{seeds(results, c)}" for c in columns)], rows, fold)
 
 
 def seeds(results: str | Path, column: Column) -> str:
@@ -125,33 +96,3 @@ def missing(results: str | Path, columns: Iterable[Column], target: str = "table
         gaps[column.dataset] = gaps.get(column.dataset, 0) + len(gone)
     return [f"python -m fairfl reproduce {target} --dataset {dataset}   # {count} runs"
             for dataset, count in gaps.items() if count]
-
-
-def table(header: Sequence[str], rows: Sequence[Row], fold: str = "") -> str:
-    """HTML of a table whose first column spans the rows of a group; it scrolls within its own box.
-
-    Args:
-        header: HTML, one for each column.
-        rows: (group, kind, cells), text; rows of a group follow each other, those of the kind "paper" are set apart.
-        fold: hide the table below this line until the reader opens it.
-    """
-    body, last = [], None
-    for group, kind, cells in rows:
-        line = "border-top: 1px solid #8888; " if group != last else ""
-        tone = line + ("font-style: italic; opacity: .8; " if kind == "paper" else "")
-        texts = "".join(_tag("td", html.escape(text), tone) for text in (kind, *cells))
-        if group != last:
-            span = sum(other == group for other, _, _ in rows)
-            spans = f' rowspan="{span}" scope="rowgroup"'
-            texts = _tag("th", html.escape(group), f"{line}vertical-align: top; ", spans) + texts
-        body.append(f'<tr style="background: none">{texts}</tr>')
-        last = group
-    head = "".join(_tag("th", text, "vertical-align: bottom; ", ' scope="col"') for text in header)
-    style = "font-size: .85em; white-space: nowrap; border-collapse: collapse"
-    box = (f'<div style="overflow-x: auto"><table style="{style}">'
-           f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>")
-    return f"<details><summary>{html.escape(fold)}</summary>{box}</details>" if fold else box
-
-
-def _tag(name: str, content: str, style: str, attributes: str = "") -> str:
-    return f'<{name}{attributes} style="{style}padding: .15em .6em; text-align: left">{content}</{name}>'

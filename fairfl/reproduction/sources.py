@@ -21,6 +21,8 @@ SEEDS = (0, 1, 2)  # of the grid and of Fig. 2
 
 
 class Source(Protocol):
+    absent: str  # what is said of a number that it does not have
+
     def mean(self, method: str, column: str) -> Values:
         """Average accuracy of the agents in percent."""
 
@@ -49,6 +51,8 @@ class Published:
     Args:
         paper: the folder ``data/paper``.
     """
+
+    absent = "not in its tables"
 
     def __init__(self, paper: Path) -> None:
         self.paper = Path(paper)
@@ -96,6 +100,8 @@ class Recorded:
         results: the folder ``data/results``.
         convention: see `tables.cell`.
     """
+
+    absent = "not recorded"
 
     def __init__(self, results: Path, convention: str = "downloaded") -> None:
         self.results, self.convention = Path(results), convention

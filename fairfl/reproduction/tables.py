@@ -165,15 +165,15 @@ def as_published(method: str) -> tuple[str, str]:
 
 
 def method_label(method: str) -> str:
-    """ "cgsv-beta1.2" -> "CGSV, β = 1.2", "cgsv-exact" -> "CGSV, exact", "qffl" -> "q-FFL"."""
+    """ "cgsv-beta1.2" -> "CGSV β = 1.2", "cgsv-exact" -> "CGSV exact", "qffl" -> "q-FFL"."""
     mechanism, options = {**METHODS, **TIMED}[method]
     name = PUBLISHED_METHODS[mechanism]
     if options.get("valuation") == "exact":
-        return f"{name}, exact"
-    return f"{name}, β = {options['beta']:g}" if "beta" in options else name
+        return f"{name} exact"
+    return f"{name} β = {options['beta']:g}" if "beta" in options else name
 
 
-def column_label(column: str) -> str:
-    """ "mnist-10-cla" -> "MNIST, 10 agents, CLA"."""
-    dataset, agents, partition = column.split("-")
-    return f"{PUBLISHED_DATASETS[dataset]}, {agents} agents, {partition.upper()}"
+def column_label(column: str | Column) -> str:
+    """ "mnist-10-cla" -> "MNIST 10 CLA"."""
+    dataset, agents, partition = (column.name if isinstance(column, Column) else column).split("-")
+    return f"{PUBLISHED_DATASETS[dataset]} {agents} {partition.upper()}"

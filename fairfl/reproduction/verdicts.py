@@ -47,7 +47,7 @@ class Verdict(NamedTuple):
 
     Attributes:
         state: "holds" or "fails" (with "so far" where the missing items could change that), "seeds disagree", "not
-            defined", "not recorded".
+            defined", or the source's word for what it does not have.
         borne_out, refuted, split: items (the name and the mean over the seeds) for which all seeds, no seed, some
             seeds bear the claim out. undefined, missing: how many others there are.
         seeds: the fewest and the most of an item.
@@ -76,7 +76,7 @@ def judge(claim: Claim, source: Source) -> Verdict:
             votes = {claim.bears_out(value) for value in known}
             side = split if len(votes) == 2 else yes if votes.pop() else no
             side.append((what, sum(known) / len(known)))
-    state = _state(claim.needed, len(yes), len(no), len(split), undefined, missing)
+    state = _state(claim.needed, len(yes), len(no), len(split), undefined, missing) or source.absent
     return Verdict(state, tuple(yes), tuple(no), tuple(split), undefined, missing,
                    (min(counts, default=0), max(counts, default=0)))
 
@@ -84,7 +84,7 @@ def judge(claim: Claim, source: Source) -> Verdict:
 def _state(needed: str, yes: int, no: int, split: int, undefined: int, missing: int) -> str:
     known = yes + no + split
     if not known:
-        return "not defined" if undefined else "not recorded"
+        return "not defined" if undefined else ""
     if needed == "all" and no or needed == "any" and not (yes or split or missing):
         return "fails"
     if needed == "any" and yes:
