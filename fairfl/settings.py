@@ -134,6 +134,13 @@ CHOSEN: dict[str, dict[str, dict]] = {
         "qffl": {"lr": 1e-3, "q": 1e-4},
         "cffl": {"lr": 1e-3, "alpha": 2.0},
     },
+    "mr": {
+        "standalone": {"lr": 2e-3},
+        "fedavg": {"lr": 5e-4, "gamma": 2.0, "gamma_decay": 0.9},
+        "cgsv": {"lr": 1e-3, "gamma": 2.0, "gamma_decay": 0.9},
+        "qffl": {"lr": 1e-3, "q": 1e-4},
+        "cffl": {"lr": 1e-3, "alpha": 2.0},
+    },
 }
 SAME_SUM = dict.fromkeys(("dw", "rr", "eu", "eci"), "fedavg")  # they pay in other ways from the sum that FedAvg takes
 

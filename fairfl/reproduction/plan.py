@@ -128,7 +128,7 @@ def tables(columns: tuple[Column, ...]) -> list[Run]:
 def everything() -> list[Run]:
     """One seed of what the book cannot do without, then more seeds, then the large columns."""
     found = [*cells(MNIST_10, 0), *cells(TEXT, 0), *cells(DIGITS, 0), *label_noise(), *altruism(0),
-             *three_agents(0), *timing(), *scalings(0), *lock_in(0), *grid(), *updates(), *precisions()]
+             *three_agents(0), *timing(), *lock_in(0), *scalings(0), *grid(), *updates(), *precisions()]
     for seed in (1, 2):
         found += [*cells((*MNIST_10, *TEXT, *DIGITS), seed), *altruism(seed), *lock_in(seed), *scalings(seed)]
     found += [*cells(CIFAR_10, 0), *cells(MNIST_20, 0), *cells(MNIST_10, 3), *cells(MNIST_10, 4)]
@@ -145,7 +145,7 @@ TARGETS = {
     "fig5": lambda: list(three_agents(0)),
     "fig6": lambda: list(three_agents(0)),
     "fig7": lambda: [found for seed in (0, 1, 2) for found in altruism(seed)],
-    "scaling": lambda: [found for seed in (0, 1, 2) for found in (*scalings(seed), *lock_in(seed))],
+    "scaling": lambda: [found for seed in (0, 1, 2) for found in (*lock_in(seed), *scalings(seed))],
     "precision": lambda: list(precisions()),
     "grid": lambda: list(grid()),
     "updates": lambda: list(updates()),
