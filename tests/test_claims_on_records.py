@@ -56,7 +56,7 @@ def test_verdicts_of_the_records(convention):
     assert found == {name: states[place] for name, states in VERDICTS.items()}
 
 
-def test_clipping_does_not_cure_the_lock_in_but_most_of_its_price():
+def test_clipping_cures_neither_the_lock_in_nor_the_fall():
     """Section "On MNIST, CLA, 100 rounds" of the chapter "Accuracy and fairness", on the first seed."""
     column = "mnist-10-cla"
     alone = 100 * tables.read(RESULTS, column, "standalone", 0).history["test_accuracy"][-1]
@@ -67,6 +67,15 @@ def test_clipping_does_not_cure_the_lock_in_but_most_of_its_price():
     server = {scaling: 100 * run.history["server_test_accuracy"] for scaling, run in runs.items()}
     assert server["clipped"][-1] > server["normalised"][-1] + 5 and server["raw"][-1] > server["clipped"][-1] + 5
     assert all(curve[-1] < curve.max() - 1 for curve in server.values())
+    fall = {scaling: curve.max() - curve[-1] for scaling, curve in server.items()}
+    assert fall["clipped"] > fall["normalised"] + 1 and fall["raw"] < fall["normalised"] - 1
+    without_r = {scaling: tables.read(RESULTS, column, "fedavg", 0, f"long-{scaling}") for scaling in runs}
+    fedavg = {scaling: 100 * run.history["server_test_accuracy"] for scaling, run in without_r.items()}
+    assert all(curve[-1] == curve.max() for curve in fedavg.values())
+    ahead = {scaling: server[scaling] - fedavg[scaling] for scaling in runs}
+    assert ahead["normalised"][-1] < -1 and abs(ahead["clipped"][-1]) < 1 and ahead["clipped"].max() > 5
+    assert (ahead["raw"] > 1).all()
+    assert fedavg["clipped"][-1] > fedavg["normalised"][-1] + 1
     lengths, settings = runs["normalised"].history["update_norm"], runs["normalised"].settings
     shorter = [(lengths[t - 1] < settings.gamma(t)).double().mean() for t in range(1, settings.rounds + 1)]
     assert sum(shorter) / len(shorter) > 0.5
