@@ -127,6 +127,13 @@ CHOSEN: dict[str, dict[str, dict]] = {
         "qffl": {"lr": 0.15, "q": 0.1},
         "cffl": {"lr": 0.15, "alpha": 2.0},
     },
+    "cifar10": {
+        "standalone": {"lr": 0.1},
+        "fedavg": {"lr": 0.05, "gamma": 1.0, "gamma_decay": 0.97},
+        "cgsv": {"lr": 0.05, "gamma": 1.0, "gamma_decay": 0.97},
+        "qffl": {"lr": 0.1, "q": 0.1},
+        "cffl": {"lr": 0.05, "alpha": 5.0},
+    },
     "sst": {
         "standalone": {"lr": 1e-3},
         "fedavg": {"lr": 5e-4, "gamma": 2.0, "gamma_decay": 0.9},

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from fairfl.reproduction import claims, comparison, hyperparameters, markup, verdicts
+from fairfl.reproduction import claims, comparison, hyperparameters, markup, plan, verdicts
 from fairfl.reproduction.base import METHODS, TIMED
 from fairfl.reproduction.sources import Published, Recorded
 
@@ -32,8 +32,8 @@ def outputs(page):
 
 def cells(table):
     """The texts of an HTML table's body, line by line."""
-    rows = re.findall(r"<tr>(.*?)</tr>", table.partition("<tbody>")[2].partition("</tbody>")[0], re.DOTALL)
-    return [[html.unescape(cell.replace("<br>", "\n")) for cell in re.findall(r"<td>(.*?)</td>", row, re.DOTALL)]
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table.partition("<tbody>")[2].partition("</tbody>")[0], re.DOTALL)
+    return [[html.unescape(cell.replace("<br>", "\n")) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
             for row in rows]
 
 
@@ -54,8 +54,8 @@ def published(table, method, column, number):
     return float(hits[0]) if hits else None
 
 
-def recorded(method, column, convention, seed):
-    file = RESULTS / "runs" / f"{column}-{method}-seed{seed}.json"
+def recorded(method, column, convention, seed, variant=""):
+    file = RESULTS / "runs" / f"{column}-{method}{variant}-seed{seed}.json"
     return [100 * a for a in json.loads(file.read_text())["history"]["series"][SERIES[convention]]["values"][-1]] \
         if file.exists() else None
 
@@ -113,6 +113,31 @@ def test_each_number_of_table_3_is_in_a_file():
                 series = json.loads(file.read_text())["history"]["series"]
                 spent = [sum(series[f"seconds_{part}"]["values"][1:]) for part in ("mechanism", "training")]
                 assert float(ours.replace(",", "")) == pytest.approx(spent[0] / spent[1], rel=0.06)
+
+
+def test_each_number_of_the_precision_is_in_a_file():
+    lines = iter(cells(outputs("paper_against_ours")[-1]))
+    for column in (column.name for column in plan.HALVED):
+        for method in METHODS:
+            full, half = ({seed: found for seed in range(5)
+                           if (found := recorded(method, column, "downloaded", seed, variant))}
+                          for variant in ("", "-bfloat16"))
+            if not (full and half):
+                continue
+            line = next(lines)
+            for runs, accuracy, fairness in ((full, line[1], line[4]), (half, line[2], line[5])):
+                shown = [float(part) for part in re.findall(r"[\d.]+", re.sub(r"± [\d.]+", "", accuracy))]
+                means = [statistics.mean(map(of, runs.values())) for of in (statistics.mean, max)]
+                assert shown == pytest.approx(means, abs=0.06), (method, accuracy)
+                rho = [pearson(run, recorded("standalone", column, "downloaded", seed)) for seed, run in runs.items()]
+                rho = [value for value in rho if value is not None]
+                wanted = pytest.approx(statistics.mean(rho), abs=0.6) if rho else None
+                assert number(fairness.replace(",", " ")) == wanted
+            gap = statistics.mean(statistics.mean(half[seed]) - statistics.mean(full[seed])
+                                  for seed in half.keys() & full.keys())
+            assert number(line[3]) == pytest.approx(gap, abs=0.06)
+            assert line[-1] == str(len(half))
+    assert next(lines, None) is None
 
 
 def test_the_page_of_claims_is_what_the_rules_say_now():
