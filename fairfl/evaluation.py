@@ -46,6 +46,21 @@ def evaluate(
     return loss, correct
 
 
+def gradient(module: nn.Module, model: Tensor, buffers: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The gradient of the mean cross-entropy of one model on all samples, (D,) float64. The network is copied and in
+    evaluation mode, so without dropout."""
+    own = copy.deepcopy(module).eval()
+    vectors.load(own, model)
+    vectors.load_buffers(own, buffers)
+    parameters = [p for p in own.parameters() if p.requires_grad]
+    total = torch.zeros(len(model), dtype=torch.float64, device=model.device)
+    for start in range(0, len(y), 512):  # what the backward pass keeps of more would not fit a cache
+        part = slice(start, start + 512)
+        loss = nn.functional.cross_entropy(own(x[part]), y[part], reduction="sum")
+        total += torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, parameters)])
+    return total / len(y)
+
+
 @torch.no_grad()
 def sums(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """The sum of the cross-entropies and the number of right answers, (2,) float64."""

@@ -115,6 +115,10 @@ def standard_probes(settings: Settings) -> Sequence[probes.Probe]:
     last, accuracy_every = settings.rounds, settings.accuracy_every or settings.rounds
     if settings.recorded == "validation":
         return (probes.every(accuracy_every, probes.validation_accuracy, last, first=False),)
+    if settings.recorded == "guarantee":
+        k, wanted = settings.evaluate_every, (probes.union_loss, probes.server_gradient)
+        seen = (probes.every(k, probe, last) for probe in wanted)
+        return probes.log, probes.download, probes.server_distance, *seen
     if settings.recorded == "end":
         losses = (probes.every(last, probe, first=False) for probe in (probes.union_loss, probes.own_loss))
         return probes.log, probes.lengths, probes.every(accuracy_every, probes.test_results, last, first=False), *losses

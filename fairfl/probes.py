@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from fairfl import cgsv, rewards
+from fairfl import cgsv, evaluation, rewards
 
 if TYPE_CHECKING:
     from fairfl.federation import Federation, Snapshot
@@ -62,10 +62,16 @@ def cosines(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
 
 def union_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
     """F(w_{i,t}) and F(w_t): mean loss on all agents' samples with the labels they hold (Fig. 2, right; Theorem 2)."""
-    x = torch.cat([agent.x for agent in federation.agents])
-    y = torch.cat([agent.y for agent in federation.agents])
-    loss, server = _agents_and_server(federation, snapshot, x, y, 0)
+    loss, server = _agents_and_server(federation, snapshot, *_union(federation), 0)
     return {"union_loss": loss, "server_union_loss": server}
+
+
+def server_gradient(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """|grad F(w_t)|, F as in `union_loss`: how near to a stationary point the server is (Theorem 2)."""
+    found = evaluation.gradient(
+        federation.module, snapshot.server, snapshot.buffers.mean(0), *_union(federation)
+    )
+    return {"server_gradient": found.norm().cpu()}
 
 
 def own_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
@@ -130,6 +136,11 @@ def trained_test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping
     """
     x, y = _test_set(federation, "trained_test_accuracy")
     return {"trained_test_accuracy": federation.evaluate(snapshot.trained, x, y, snapshot.buffers)[1]}
+
+
+def _union(federation: Federation) -> tuple[Tensor, Tensor]:
+    """All agents' samples, and the labels they hold."""
+    return tuple(torch.cat([getattr(agent, name) for agent in federation.agents]) for name in ("x", "y"))
 
 
 def _test_set(federation: Federation, probe: str) -> tuple[Tensor, Tensor]:

@@ -28,6 +28,8 @@ class Settings:
     That is what is recorded for ``recorded="all"``. "end": losses and test results of both kinds after the last round
     (and every `accuracy_every` rounds where that is given), and in each round only what the mechanism logs and the
     lengths of updates. "validation": accuracies on the validation set every `accuracy_every` rounds, nothing else.
+    "guarantee": what Theorem 2 speaks of, downloads and distances in each round, losses on all samples and the gradient
+    of the server's every `evaluate_every` rounds.
     """
 
     dataset: str

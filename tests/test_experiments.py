@@ -88,6 +88,15 @@ def test_a_missing_record_says_how_to_make_it(tmp_path):
         records.load(tmp_path / "none.json")
 
 
+def test_what_the_guarantee_needs_is_recorded(record):
+    settings = replace(record.settings, recorded="guarantee", rounds=5, evaluate_every=2)
+    history = experiments.run(settings).history
+    assert history.rounds("server_distance").tolist() == history.rounds("download_cosine").tolist() == [1, 2, 3, 4, 5]
+    assert history.rounds("union_loss").tolist() == history.rounds("server_gradient").tolist() == [1, 2, 4, 5]
+    for name in ("r", "q", "aggregate_norm", "union_loss", "server_union_loss", "server_gradient"):
+        assert history[name].isfinite().all()
+
+
 def test_ten_agents_on_digits_record_the_cosines_of_their_updates():
     data = datasets.load("digits")
     for name, settings in experiments.updates("digits").items():

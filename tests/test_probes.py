@@ -67,6 +67,22 @@ def test_losses_and_accuracies(run):
     assert accuracy["server_test_accuracy"].item() == pytest.approx(accuracy["test_accuracy"][best].item())
 
 
+def test_the_gradient_at_the_server(run):
+    """Against differences of F along the gradient and across it, and against the probe of the losses."""
+    fed, snapshot = run
+    found = probes.server_gradient(fed, snapshot)["server_gradient"].item()
+    x, y = (torch.cat([getattr(agent, name) for agent in fed.agents]) for name in ("x", "y"))
+    network = models.build("digits_cnn", seed=0)
+    torch.nn.utils.vector_to_parameters(snapshot.server.clone(), network.parameters())
+    torch.nn.functional.cross_entropy(network(x), y).backward()
+    slope = torch.cat([p.grad.reshape(-1) for p in network.parameters()])
+    assert found == pytest.approx(slope.norm().item())
+    step = 1e-6 * slope / slope.norm()
+    there, back = (probes.union_loss(fed, replace(snapshot, server=snapshot.server + sign * step))["server_union_loss"]
+                   for sign in (1, -1))
+    assert ((there - back) / 2e-6).item() == pytest.approx(found, rel=1e-3)
+
+
 def test_accuracy_after_local_training_is_before_the_download(run):
     fed, snapshot = run
     seen = probes.trained_test_accuracy(fed, snapshot)["trained_test_accuracy"]

@@ -76,6 +76,13 @@ def test_variants_differ_in_what_they_say():
     assert found["runs/mnist-10-pow-eci-bfloat16-seed0.json"].local.precision == "bfloat16"
 
 
+def test_the_runs_of_the_guarantee_come_in_pairs_that_differ_in_gamma():
+    found = [run.settings for run in plan.guarantee()]
+    assert len(found) == 4
+    for settling, constant in (found[:2], found[2:]):
+        assert constant.gamma == Schedule(0.5) and settling == replace(constant, gamma=Schedule(0.5, 0.95))
+
+
 # Estimates
 
 def test_estimates_grow_with_what_is_computed():
