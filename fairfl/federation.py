@@ -122,6 +122,9 @@ class Federation:
                 f"the network has buffers that training changes ({', '.join(vectors.buffer_names(self.module))}); "
                 f"say how they are treated: buffers='local' or 'shared', not {self.buffers!r}"
             )
+        if self.local.precision and self.initial.dtype == torch.float64:
+            raise ValueError(f"precision={self.local.precision!r} needs a network in float32: torch's autocast leaves "
+                             "torch.float64 as it is")
         if "accuracy" in self.mechanism.needs and self.validation is None:
             raise ValueError(f"{type(self.mechanism).__name__} needs a validation set: pass validation=(x, y)")
         sets = [(f"agent {agent.key!r}", agent.x, agent.y) for agent in self.agents]

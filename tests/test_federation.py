@@ -391,6 +391,11 @@ def test_agents_that_do_not_fit_are_named(agents, make, message):
         build(make(agents))
 
 
+def test_a_precision_that_would_change_nothing_is_refused(agents):
+    with pytest.raises(ValueError, match="precision='bfloat16' needs a network in float32"):
+        build(agents, local=LocalTraining(precision="bfloat16"))
+
+
 def test_a_test_set_that_does_not_fit_is_named(agents, digits):
     with pytest.raises(ValueError, match="test: samples are torch.float32"):
         build(agents, test=(digits.test_x.float(), digits.test_y))

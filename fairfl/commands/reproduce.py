@@ -26,7 +26,7 @@ TARGETS = {
     "fig6": "Three agents, Fig. 6: the runs of Fig. 4.",
     "fig7": "Degrees of altruism, Fig. 7.",
     "scaling": "Constant Gamma, clipping, and updates as they are, for CGSV and FedAvg; and longer runs on CLA.",
-    "precision": "Digits and one column of Table 1 in bfloat16.",
+    "precision": "Two columns of Table 1 in bfloat16.",
     "guarantee": "Premise and conclusion of Theorem 2, with a decaying and with a constant Gamma.",
     "grid": "alpha, Gamma and beta on digits.",
     "updates": "Ten agents whose updates the chapter on the cosine approximation values.",

@@ -24,7 +24,8 @@ class LocalTraining:
         optimizer: "sgd" or "adam". Adam's moments start anew in each round: an agent that continues from another
             model has no use for the old ones, and nothing but models passes from round to round.
         precision: "bfloat16" computes forward and backward passes in that type where torch's autocast deems it safe;
-            weights and updates keep their own. None: all in the network's type.
+            weights and updates keep their own. None: all in the network's type. A network in float64, which autocast
+            would leave as it is, is refused by `Federation`.
 
     Raises:
         ValueError: a number below 1 or an unknown name.
