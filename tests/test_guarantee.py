@@ -1,13 +1,17 @@
 """Premise, conclusion and the provable condition, against loops over pairs and numbers worked out by hand."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
-from fairfl import guarantee, quadratics
+from fairfl import guarantee, quadratics, records
 from fairfl.history import History
 from fairfl.randomness import generator
+from fairfl.reproduction import plan
+
+RESULTS = Path(__file__).parents[1] / "data" / "results"
 
 
 def vector(*values):
@@ -20,13 +24,13 @@ def test_premise_and_conclusion_by_hand():
     assert guarantee.premise(r, before, lengths).nonzero().tolist() == [[0, 2], [1, 2]]
     assert guarantee.premise(r.flip(0), before, lengths).sum() == 0
     assert guarantee.ordered(vector(0.4, 0.4, 0.2)).nonzero().tolist() == [[0, 1], [0, 2], [1, 0], [1, 2]]
-    assert guarantee.conclusion(vector(1.0, 2.0, 1.0)).tolist() == [[True, True, True], [False, True, False], [True] * 3]
+    assert guarantee.conclusion(vector(1.0, 2.0, 1.0)).tolist() == [[True] * 3, [False, True, False], [True] * 3]
     exact = guarantee.premise(vector(0.5, 0.5), vector(0.0, 0.5), vector(0.25, 0.25))  # a gap of just 2 |v|
     assert exact.tolist() == [[False, True], [False, False]]
 
 
 def test_sufficient_by_hand():
-    """kappa = 4: agent 1 reaches at most .1 + .2 + .05 = .35, agent 2 is at least 1 - .2 - .05 = .75 away: .75 >= .7."""
+    """kappa = 4: agent 1 is at most .1 + .2 + .05 = .35 away, agent 2 at least 1 - .2 - .05 = .75, and .75 >= .7."""
     before, lengths, error = vector(0.1, 1.0), vector(0.2, 0.2), torch.tensor(0.05)
     assert guarantee.sufficient(before, lengths, error, 4.0).tolist() == [[False, True], [False, False]]
     assert not guarantee.sufficient(before, lengths, error, 4.7).any()
@@ -99,6 +103,33 @@ def test_a_history_is_read_with_the_distances_of_the_round_before():
     assert guarantee.rounds_of(history, [4, 2]).losses.tolist() == [[-4, 4]]
     with pytest.raises(ValueError, match=r"recorded in rounds \[1, 3, 4\] only"):
         guarantee.rounds_of(history, [2])
+
+
+def counted(path):
+    history = records.load(path).history
+    every = history.rounds("union_loss").tolist()
+    h = guarantee.rounds_of(history, [t for t in every if 2 * t > every[-1]])
+    return guarantee.shares(guarantee.ordered(h.r), guarantee.premise(h.r, h.before, h.lengths),
+                            guarantee.conclusion(h.losses))
+
+
+def test_what_the_chapter_says_of_the_records():
+    """Wrong labels: the premise holds often and the conclusion hardly ever; unequal sizes: the conclusion follows."""
+    for seed in (0, 1, 2):
+        share = counted(RESULTS / f"fig2-mnist-seed{seed}.json")
+        assert share.premise > 0.5 and share.given < 0.2
+    for decay in ("", "-gamma0.96"):
+        share = counted(RESULTS / f"mnist-pow-10-cgsv-beta1{decay}-seed0.json")
+        assert share.premise > 0.5 and share.given == 1 > share.always
+
+
+def test_records_made_for_the_chapter_hold_what_it_reads():
+    """Those that exist: `python -m fairfl reproduce guarantee` makes them."""
+    for run in plan.guarantee():
+        if run.path(RESULTS).exists():
+            assert counted(run.path(RESULTS)).pairs >= 45
+            gradient = records.load(run.path(RESULTS)).history["server_gradient"]
+            assert gradient.isfinite().all() and (gradient > 0).all()
 
 
 def test_bad_numbers_are_named():
