@@ -1,19 +1,21 @@
-"""Two readings of the mechanism as sets of fields: the paper's text and the authors' published code.
+"""Readings of the mechanism as sets of fields: the paper's text, and the authors' published code, now and before.
 
 The paper leaves gaps, and its published code fills them differently from its text. Each difference is a field with
 a name of its own, here and nowhere else; the loop knows nothing of presets.
 
     mechanism = presets.load("paper").mechanism(beta=1.2)
+
+Chapter "The paper and its code" runs them side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from fairfl.mechanisms.cgsv import CGSV
 from fairfl.schedules import Schedule
-from fairfl.training import LocalTraining
+from fairfl.training import LastBatch, LocalTraining
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,16 @@ PRESETS = {
         classes={"replace": True},
     ),
 }
+# The same script before September 2024 (its pull request 3): a step on the last batch of an epoch only, the learning
+# rate lowered after each round.
+PRESETS["earlier_published_code"] = replace(
+    PRESETS["published_code"],
+    local=LastBatch(lr=Schedule(1e-3, 0.955), epochs=3, batch_size=32, decay_per="round"),
+)
 
 
 def load(name: str) -> Preset:
-    """The preset "paper" or "published_code".
+    """The preset "paper", "published_code" or "earlier_published_code".
 
     Raises:
         ValueError: another name; the message lists the known ones.
@@ -63,3 +71,24 @@ def load(name: str) -> Preset:
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def differences(first: str, second: str) -> dict[str, tuple[object, object]]:
+    """What two presets set differently: "mask" -> ("vector", "layers"), ...
+
+    A field of the mechanism that a preset does not set has the mechanism's default. "steps" stands for the kind of
+    local training: on each batch, or on the last one of an epoch.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    one, two = (_flat(load(name)) for name in (first, second))
+    return {key: (one[key], two[key]) for key in one if one[key] != two[key]}
+
+
+def _flat(preset: Preset) -> dict[str, object]:
+    """All fields of a preset in one level, by their own names."""
+    parts = (preset.mechanism(), preset.local)
+    found = {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
+    steps = "last batch" if isinstance(preset.local, LastBatch) else "each batch"
+    return found | {"steps": steps, "gamma": preset.gamma, **preset.power_law, **preset.classes}

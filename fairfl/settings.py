@@ -54,7 +54,13 @@ class Settings:
     recorded: str = "all"
 
     def to_dict(self) -> dict:
-        """Plain data for JSON, which has no word for infinity: "inf" stands for it in the options."""
+        """Plain data for JSON, which has no word for infinity: "inf" stands for it in the options.
+
+        Raises:
+            ValueError: local training of a kind that `from_dict` could not tell from `LocalTraining`.
+        """
+        if type(self.local) is not LocalTraining:
+            raise ValueError(f"a record cannot hold local training of the kind {type(self.local).__name__}")
         plain = asdict(self)
         plain["mechanism_options"] = {
             name: "inf" if value == math.inf else value for name, value in self.mechanism_options.items()

@@ -4,7 +4,8 @@
 which of them is fastest where.
 """
 
+from fairfl.training.batches import LastBatch, left_over
 from fairfl.training.choice import choose
 from fairfl.training.local import LocalTraining
 
-__all__ = ["LocalTraining", "choose"]
+__all__ = ["LastBatch", "LocalTraining", "choose", "left_over"]
