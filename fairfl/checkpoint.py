@@ -40,6 +40,7 @@ def save(path: str | Path, history: History, about: dict) -> None:
     arrays = {"server": last.server, "models": last.models, "buffers": last.buffers}
     tensors = {name: value for name, value in last.state.items() if isinstance(value, torch.Tensor)}
     arrays |= {f"state/{name}": value for name, value in tensors.items()}
+    arrays |= {f"downloads/{name}": value for name, value in last.downloads.items()}
     plain = {"t": last.t, "about": about, "history": history.until(last.t).to_dict(),
              "state": {name: value for name, value in last.state.items() if name not in tensors}}
     buffer = io.BytesIO()
@@ -62,7 +63,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         history = History.from_dict(plain["history"])
         state = {name.removeprefix("state/"): value for name, value in arrays.items() if name.startswith("state/")}
         server, models, buffers = (arrays[name].to(device) for name in ("server", "models", "buffers"))
-        history.last = Snapshot(plain["t"], server, models, buffers, state | plain["state"])
+        downloads = {name.removeprefix("downloads/"): value.to(device) for name, value in arrays.items()
+                     if name.startswith("downloads/")}
+        history.last = Snapshot(plain["t"], server, models, buffers, state | plain["state"], downloads=downloads)
         return Checkpoint(history, plain["about"])
     except FileNotFoundError:
         raise

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from fairfl import checkpoint, datasets, mechanisms, models, partition, probes
+from fairfl import attacks, checkpoint, datasets, mechanisms, models, partition, probes
 from fairfl.datasets import Data
 from fairfl.federation import Federation
 from fairfl.history import History
@@ -88,6 +88,7 @@ def federation(
     )
     if settings.label_noise:
         agents = partition.label_noise(agents, settings.label_noise, data.classes, settings.seed)
+    agents, cheats = attacks.join(agents, attacks.build(settings.attacks))
     return Federation(
         agents,
         models.build(settings.model, settings.seed, **_model_options(settings, data)),
@@ -99,6 +100,7 @@ def federation(
         seed=settings.seed,
         device=device,
         train=train,
+        attacks=cheats,
     )
 
 

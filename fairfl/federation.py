@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from fairfl import evaluation, vectors
+from fairfl.attacks import Attack, Sight
 from fairfl.history import History
 from fairfl.mechanisms.base import Mechanism, Round, Setting, State, Step
 from fairfl.partition import Agent
@@ -41,9 +42,11 @@ class Snapshot:
     buffers: Tensor  # (N, B) each agent's buffers
     state: State  # the mechanism's
     before: Tensor | None = None  # (N, D) w_{i,t-1}; from here on None at t = 0
-    updates: Tensor | None = None  # (N, D) Delta w_{i,t}
+    updates: Tensor | None = None  # (N, D) Delta w_{i,t}, as trained
     step: Step | None = None  # aggregate, rewards, log of round t
     seconds: Mapping[str, float] | None = None  # spent in "training" and in the "mechanism"
+    uploads: Tensor | None = None  # (N, D) what the server was given: the updates, but for agents that cheat
+    downloads: Mapping[str, Tensor] = field(default_factory=dict)  # (D,) of the attackers' in round t, by their names
 
     @property
     def trained(self) -> Tensor:
@@ -70,6 +73,7 @@ class Federation:
             has buffers is refused while this is None.
         train: how all agents train: "auto", "plain", "stacked" or "threads" (`training.choose`), or a function
             such as `training.plain.train`. The attribute `backend` holds the name; "custom" for a function.
+        attacks: by agent's key, see `fairfl.attacks`; accomplices must be among the agents (`attacks.join`).
 
     Raises:
         ValueError: agents, data or network do not fit; the message names the agent or argument.
@@ -89,11 +93,12 @@ class Federation:
         device: str | torch.device = "cpu",
         buffers: str | None = None,
         train: str | Callable = "auto",
+        attacks: Mapping[str, Attack] | None = None,
     ) -> None:
         self.module = copy.deepcopy(model).to(device)
         self.layout = vectors.layout(self.module)
         self.mechanism, self.local, self.gamma, self.seed = mechanism, local, gamma, seed
-        self.device, self.buffers = torch.device(device), buffers
+        self.device, self.buffers, self.attacks = torch.device(device), buffers, dict(attacks or {})
         self.agents = [Agent(agent.key, agent.x.to(device), agent.y.to(device)) for agent in agents]
         self.test, self.validation = (
             pair and (pair[0].to(device), pair[1].to(device)) for pair in (test, validation)
@@ -110,6 +115,8 @@ class Federation:
             classes=torch.tensor([len(agent.y.unique()) for agent in self.agents]),
             blocks=self.layout.slices,
         )
+        self._cheating = {agent.key: self.attacks[agent.key].data(agent, self._classes)
+                          for agent in self.agents if agent.key in self.attacks}
 
     def _check(self) -> None:
         keys = [agent.key for agent in self.agents]
@@ -117,6 +124,10 @@ class Federation:
             raise ValueError("a federation needs at least one agent")
         if twice := sorted({key for key in keys if keys.count(key) > 1}):
             raise ValueError(f"agents' keys must be unique; {', '.join(map(repr, twice))} occurs more than once")
+        for key, attack in self.attacks.items():
+            if key not in keys:
+                raise ValueError(f"there is no agent {key!r} to cheat; known are {', '.join(map(repr, keys))}")
+            attack.check(key, tuple(keys))
         if len(self._initial_buffers) and self.buffers not in ("local", "shared"):
             raise ValueError(
                 f"the network has buffers that training changes ({', '.join(vectors.buffer_names(self.module))}); "
@@ -145,8 +156,9 @@ class Federation:
                 except RuntimeError as error:
                     shape = tuple(x.shape[1:])
                     raise ValueError(f"{name}: the network does not take samples of shape {shape}: {error}") from error
-            if y.dtype != torch.int64 or y.min() < 0 or y.max() >= logits.shape[-1]:
-                raise ValueError(f"{name}: labels must be int64 from 0 to {logits.shape[-1] - 1}")
+            self._classes = logits.shape[-1]
+            if y.dtype != torch.int64 or y.min() < 0 or y.max() >= self._classes:
+                raise ValueError(f"{name}: labels must be int64 from 0 to {self._classes - 1}")
 
     def start(self) -> Snapshot:
         """All agents and the server at w_0."""
@@ -158,7 +170,7 @@ class Federation:
         """The snapshots after each of n rounds, from w_0 or from `start`, which stays as it is.
 
         Raises:
-            UpdateError: an update is NaN or infinite.
+            UpdateError: an upload is NaN or infinite.
         """
         snapshot = start or self.start()
         for _ in range(n):
@@ -167,19 +179,20 @@ class Federation:
 
     def _next(self, last: Snapshot) -> Snapshot:
         t, clock = last.t + 1, _Clock(self.device)
-        updates, buffers = self.train(
-            self.module, last.models, last.buffers, self.agents, self.local, t, self.seed
-        )
+        cheats = {key for key, attack in self.attacks.items() if t >= attack.from_round}
+        agents = [self._cheating[agent.key] if agent.key in cheats else agent for agent in self.agents]
+        updates, buffers = self.train(self.module, last.models, last.buffers, agents, self.local, t, self.seed)
         training = clock()
         if updates.shape != last.models.shape:
             raise ValueError(f"local training returned updates of shape {tuple(updates.shape)} for models of shape "
                              f"{tuple(last.models.shape)}")
-        for agent, update in zip(self.agents, updates, strict=True):
+        uploads = self._uploads(updates, last, cheats) if cheats else updates
+        for agent, update in zip(self.agents, uploads, strict=True):
             # A sum is NaN or infinite if an entry is, and six times as fast; it may also just be too large
             if not update.sum().isfinite() and not update.isfinite().all():
                 raise UpdateError(agent.key, t, "holds NaN or infinite entries; is the learning rate too high?")
         round = Round(
-            t=t, lr=self.local.rate(t), gamma=self.gamma(t), updates=updates, models=last.models, server=last.server,
+            t=t, lr=self.local.rate(t), gamma=self.gamma(t), updates=uploads, models=last.models, server=last.server,
             losses=lambda: self.own_losses(last.models, last.buffers),
             accuracy=lambda models: self.evaluate(models, *self.validation, last.buffers.mean(0))[1],
         )
@@ -190,8 +203,23 @@ class Federation:
         mechanism = clock()
         if self.buffers == "shared":
             buffers = buffers.mean(0).expand_as(buffers).clone()
+        downloads = {key: step.reward.row(i) for i, key in enumerate(self.setting.keys) if key in self.attacks}
         return Snapshot(t, last.server + step.aggregate, models, buffers, state, last.models, updates, step,
-                        {"training": training, "mechanism": mechanism})
+                        {"training": training, "mechanism": mechanism}, uploads, downloads)
+
+    def _uploads(self, updates: Tensor, last: Snapshot, cheats: set[str]) -> Tensor:
+        """The updates with those of the agents that cheat replaced, (N, D)."""
+        trained, uploads = dict(zip(self.setting.keys, updates, strict=True)), updates.clone()
+        for i, key in enumerate(self.setting.keys):
+            if key in cheats:
+                sight = Sight(key, last.t + 1, self.seed, updates[i], trained, last.models[i], self.initial,
+                              last.downloads.get(key))
+                upload = self.attacks[key].upload(sight)
+                if upload.shape != updates[i].shape:
+                    raise ValueError(f"the attack of agent {key!r} uploads a tensor of shape {tuple(upload.shape)}, "
+                                     f"not {tuple(updates[i].shape)}")
+                uploads[i] = upload
+        return uploads
 
     def run(
         self,

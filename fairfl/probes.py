@@ -55,9 +55,9 @@ def server_distance(federation: Federation, snapshot: Snapshot) -> Mapping[str, 
 
 
 def cosines(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """Cosines between the agents' updates, (N, N), 0 for an update of zero. With the logged weights r they are all
+    """Cosines between the agents' updates as uploaded, (N, N), 0 for an update of zero. With the logged weights r they are all
     that values depend on: the Gram matrix of the r_i u_i is r_i r_j cos_ij (`cgsv`)."""
-    return {"cosines": cgsv.gram(rewards.normalise(snapshot.updates, 1.0)).cpu()}
+    return {"cosines": cgsv.gram(rewards.normalise(snapshot.uploads, 1.0)).cpu()}
 
 
 def union_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
@@ -117,9 +117,9 @@ def validation_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[s
 
 
 def lengths(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """|Delta w_{i,t}| (N,) and |u_{N,t}|: how far agents and server move."""
+    """|Delta w_{i,t}| as uploaded (N,) and |u_{N,t}|: how far agents and server move."""
     total = snapshot.step.aggregate[None]
-    return {"update_norm": rewards.norms(snapshot.updates), "aggregate_norm": rewards.norms(total)[0]}
+    return {"update_norm": rewards.norms(snapshot.uploads), "aggregate_norm": rewards.norms(total)[0]}
 
 
 test_accuracy.__test__ = test_results.__test__ = False  # for pytest, which would take them for tests

@@ -19,7 +19,8 @@ class Settings:
 
     `dataset_options`, `partition_options` and `mechanism_options` are passed on to `datasets.load`,
     `partition.partition` and `mechanisms.build`, `model_options` to `models.build`; a non-empty `label_noise` gives
-    the fraction of wrong labels of each agent, see `partition.label_noise`.
+    the fraction of wrong labels of each agent, see `partition.label_noise`. `attacks` says who cheats, and how, see
+    `fairfl.attacks.build`; agents that an attacker brings along are not counted in `agents`.
 
     Losses are taken every `evaluate_every` rounds. Test accuracies of the models as downloaded and of the models after
     local training are taken every `accuracy_every` rounds and in the first and last; None: as downloaded only, half as
@@ -52,6 +53,7 @@ class Settings:
     validation: int | None = 0  # samples that no agent gets, see `partition.hold_out`; None: its default
     accuracy_every: int | None = None
     recorded: str = "all"
+    attacks: dict = field(default_factory=dict)  # agent's key -> {"kind": "noise", "from_round": 1, ...}
 
     def to_dict(self) -> dict:
         """Plain data for JSON, which has no word for infinity: "inf" stands for it in the options.
@@ -89,6 +91,9 @@ class Settings:
         options = [f"{key}{value:g}" if isinstance(value, float) else f"{key}{value}"
                    for key, value in sorted(self.mechanism_options.items())]
         dataset = self.dataset.replace("\\", "/").rpartition("/")[2].removesuffix(".npz")
+        for key, attack in sorted(self.attacks.items()):
+            own = [f"{name}{value}" for name, value in sorted(attack.items()) if name != "kind"]
+            options.append("".join([f"agent{key}", attack.get("kind", ""), *own]))
         return "-".join([dataset, self.partition, str(self.agents), self.mechanism, *options, f"seed{self.seed}"])
 
 

@@ -355,6 +355,7 @@ ALL = {
     "cgsv": CGSV(), "fedavg": FedAvg(), "standalone": mechanisms.Standalone(), "dw": DW(), "eu": EU(), "rr": RR(),
     "qffl": QFFL(q=0.5), "cffl": CFFL(threshold=0.8), "cffl loo": CFFL(value="leave_one_out"),
     "cffl compounding": CFFL(compounding=True), "eci": ECI(), "eci decay": ECI(decay=0.9),
+    "guarded": mechanisms.Guarded(), "guarded by all": mechanisms.Guarded(others=True, news=True, crowding=8.0),
 }
 every = pytest.mark.parametrize("mechanism", ALL.values(), ids=ALL)
 

@@ -9,6 +9,7 @@ from fairfl.mechanisms.dw import DW
 from fairfl.mechanisms.eci import ECI
 from fairfl.mechanisms.eu import EU
 from fairfl.mechanisms.fedavg import FedAvg
+from fairfl.mechanisms.guarded import Guarded
 from fairfl.mechanisms.qffl import QFFL
 from fairfl.mechanisms.rr import RR
 from fairfl.mechanisms.standalone import Standalone
@@ -16,6 +17,7 @@ from fairfl.mechanisms.standalone import Standalone
 MECHANISMS = {
     "cgsv": CGSV, "fedavg": FedAvg, "standalone": Standalone,
     "qffl": QFFL, "cffl": CFFL, "eci": ECI, "dw": DW, "rr": RR, "eu": EU,
+    "guarded": Guarded,
 }
 
 
