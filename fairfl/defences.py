@@ -1,7 +1,7 @@
 """Three corrections of the cosine value and of the sum, each against one way to cheat. Chapter "When agents cheat".
 
-All of them are functions of what the server knows; `mechanisms.guarded` puts them into the mechanism. None is from the
-paper, which leaves adversaries to future work.
+They need the cosines between the updates, and between updates and last downloads, nothing else.
+`mechanisms.guarded` puts them into the mechanism. None is from the paper, which leaves adversaries to future work.
 """
 
 from __future__ import annotations
@@ -9,60 +9,56 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-
-def without_own(psi: Tensor, own: Tensor, length: float) -> Tensor:
-    """cos(u_i, u_N - r_i u_i): what an agent's update is worth to the sum of the *others*, (N,) -> (N,) float64.
-
-    Args:
-        psi: cos(u_i, u_N), (N,).
-        own: r_i |u_i|, with how much of its own length an agent is in the sum, (N,).
-        length: |u_N|.
-    Returns:
-        (N,) in [-1, 1]; 0 where the others' sum cancels.
-    """
-    return toward_others(psi, torch.ones_like(psi), psi, own, length)
+CANCELLED = 1e-13  # as in `cgsv`: a sum counts as 0 whose square is at most this part of what its terms could reach
 
 
-def toward_others(with_sum: Tensor, with_own: Tensor, psi: Tensor, own: Tensor, length: float) -> Tensor:
-    """cos(x_i, u_N - r_i u_i) of any vectors x_i, from with_sum = cos(x_i, u_N) and with_own = cos(x_i, u_i), (N,) each.
-
-    Other arguments as in `without_own`, which is the case x_i = u_i.
-    """
-    squares = length**2 - 2 * own * psi * length + own**2
-    there = squares > 1e-13 * (length + own) ** 2
-    cosine = (with_sum * length - own * with_own) / squares.where(there, 1.0).sqrt()
-    return cosine.clamp(-1, 1).where(there, 0.0)
-
-
-def crowd(cosines: Tensor, power: float) -> Tensor:
-    """How many agents say what agent i says: m_i = sum_j max(0, cos(u_i, u_j))^power, (N, N) -> (N,).
-
-    1 for an update that nobody shares, k for one of k equal ones. An agent without an update has 1.
+def likeness(cosines: Tensor, power: float | None) -> Tensor:
+    """How much two updates count as one: s_ij = max(0, cos(u_i, u_j))^power, s_ii = 1, (N, N) -> (N, N) float64.
 
     Args:
-        power: how alike two updates must be to count as one, > 0; at 8 a cosine of .5 counts .004, one of .9 counts .43.
+        power: > 0. At 8 a cosine of .5 gives .004, one of .9 gives .43. None: nobody is like another.
 
     Raises:
         ValueError: power is not positive.
     """
+    if power is None:
+        return torch.eye(len(cosines), dtype=torch.float64)
     if not power > 0:
         raise ValueError(f"crowding must be positive, not {power!r}")
-    return cosines.double().clamp(0, 1).pow(power).fill_diagonal_(0).sum(1) + 1
+    return cosines.double().clamp(0, 1).pow(power).fill_diagonal_(1)
 
 
-def shared_weights(r: Tensor, m: Tensor) -> Tensor:
-    """Weights of the sum in which a crowd counts once: (r_i / m_i) / sum_j (r_j / m_j), (N,)."""
-    return (r / m) / (r / m).sum()
+def shared(r: Tensor, alike: Tensor) -> Tensor:
+    """Weights of the sum in which a crowd counts once, (N,): r_i / m_i, m_i = sum_j s_ij, divided by their sum.
+
+    m_i is 1 for an update that nobody shares and k for one of k equal ones.
+    """
+    weights = r / alike.sum(1)
+    return weights / weights.sum()
 
 
-def news(value: Tensor, with_own: Tensor, with_sum: Tensor) -> Tensor:
-    """What of a value is new to the server: psi_i - cos(u_i, v_i) cos(v_i, u_N), (N,), v_i the agent's last download.
+def judges(weights: Tensor, alike: Tensor) -> Tensor:
+    """Row i: with which weights the updates are summed to value agent i, (N,) and (N, N) -> (N, N).
 
-    It is the cosine to u_N of the part of u_i that is orthogonal to v_i, times the share of that part in u_i. An update
-    that repeats the download has exactly 0.
+    What is like agent i's update is left out as far as it is like it: (1 - s_ij) times the weight of agent j.
+    """
+    return (1 - alike) * weights
+
+
+def values(cosines: Tensor, weights: Tensor, with_downloads: Tensor | None = None) -> Tensor:
+    """cos(u_i, o_i), with o_i = sum_j weights_ij u_j / |u_j|, (N,) float64, 0 where o_i cancels.
+
+    With downloads: only for what is new, cos(u_i, o_i) - cos(u_i, v_i) cos(v_i, o_i), v_i the agent's last download.
+    That is what the part of u_i at right angles to v_i adds to the cosine.
 
     Args:
-        value: cos(u_i, u_N), or to the sum of the others. with_own: cos(u_i, v_i), 0 without a download. with_sum:
-            cos(v_i, u_N), or to the sum of the others.
+        cosines: (N, N) of the updates with each other.
+        weights: (N, N); all rows r: psi of eq. (3). `judges`: without the agent itself.
+        with_downloads: (N, N), row i holds cos(v_i, u_j) for all j; zeros where there was no download.
     """
-    return value - with_own * with_sum
+    squares = ((weights @ cosines) * weights).sum(1)
+    there = squares > CANCELLED * weights.abs().sum(1) ** 2
+    inner = (weights * cosines).sum(1)
+    if with_downloads is not None:
+        inner = inner - with_downloads.diagonal() * (weights * with_downloads).sum(1)
+    return (inner / squares.where(there, 1.0).sqrt()).clamp(-1, 1).where(there, 0.0)

@@ -55,8 +55,8 @@ def server_distance(federation: Federation, snapshot: Snapshot) -> Mapping[str, 
 
 
 def cosines(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """Cosines between the agents' updates as uploaded, (N, N), 0 for an update of zero. With the logged weights r they are all
-    that values depend on: the Gram matrix of the r_i u_i is r_i r_j cos_ij (`cgsv`)."""
+    """Cosines between the uploads, (N, N), 0 for an update of zero. With the logged weights r they are all that
+    values depend on: the Gram matrix of the r_i u_i is r_i r_j cos_ij (`cgsv`)."""
     return {"cosines": cgsv.gram(rewards.normalise(snapshot.uploads, 1.0)).cpu()}
 
 

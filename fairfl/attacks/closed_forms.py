@@ -1,7 +1,7 @@
 """What one round's values say of an attacker, in formulas. Chapter "When agents cheat".
 
-n honest agents have updates of one length and pairwise cosine rho; all weights are equal. An attacker, or k copies of one
-agent, stand beside them. The Gram matrices here are for checks: `cgsv.psi` and `cgsv.exact` of them give the same.
+n honest agents have updates of one length and pairwise cosine rho; all weights are equal. An attacker, or k copies of
+one agent, stand beside them. The Gram matrices here are for checks: `cgsv.psi` and `cgsv.exact` of them give the same.
 """
 
 from __future__ import annotations
@@ -97,8 +97,11 @@ def copies_psi(k: int, n: int, rho: float) -> Values:
 def copies_limit(k: int, n: int, rho: float) -> Values:
     """Where r goes if these updates come in every round: the eigenvector of the matrix of cosines, sum 1.
 
-    Without the floor under r. At rho = 0 one agent is everything for k > 1.
+    Without the floor under r. At rho = 0 the copies take everything, if k > 1; one agent among orthogonal ones stays
+    where it started, at 1 / (n + 1).
     """
+    if k == 1:
+        return Values(1 / (n + 1), 1 / (n + 1))
     small = torch.tensor([[k, n * rho], [k * rho, 1 + (n - 1) * rho]], dtype=torch.float64)
     values, vectors = torch.linalg.eig(small)
     copy, other = vectors[:, values.real.argmax()].real.abs().tolist()
@@ -108,7 +111,7 @@ def copies_limit(k: int, n: int, rho: float) -> Values:
 def expulsion(n: int, rho: float, alpha: float) -> float:
     """theta: the factor a round by which r of a noise maker falls against that of an honest agent, once it is small.
 
-    (alpha + kappa) / (alpha + kappa (1 + (n - 1) rho)), kappa = (1 - alpha) / sqrt(r' M r) with r = 1 / n for the honest.
+    (alpha + kappa) / (alpha + kappa (1 + (n - 1) rho)), kappa = (1 - alpha) / sqrt(r' M r), r = 1 / n for the honest.
     """
     top = 1 + (n - 1) * rho
     kappa = (1 - alpha) * math.sqrt(n / top)

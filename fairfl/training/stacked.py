@@ -6,6 +6,7 @@ round move there once, before the first step, and nothing comes back.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -109,7 +110,8 @@ def descend(
     stacks = [models[:, part].reshape(-1, *shape).clone() for shape, part in places]
     moments = [[torch.zeros_like(w) for _ in range(2 if local.optimizer == "adam" else 0)] for w in stacks]
     optimizer = {"sgd": _sgd, "adam": _adam}[local.optimizer]
-    forward = vmap(lambda weights, *inputs: functional_call(module, weights, inputs))
+    private = copy.deepcopy(module)  # functional_call changes it for a moment, which other threads would see
+    forward = vmap(lambda weights, *inputs: functional_call(private, weights, inputs))
     if hasattr(module, "stacked") and all(p.requires_grad for p in module.parameters()):
         forward = module.stacked
     for s, active in enumerate(steps.active):
