@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 @click.option("--partition-option", "partition_options", multiple=True, metavar="NAME=VALUE",
               help="Of the partition, e.g. held=spread for cla. May be given several times.")
 @click.option("--label-noise", metavar="F,F,...", help="Fraction of wrong labels of each agent, e.g. 0.4,0,0.")
+@click.option("--attack", "attacks", multiple=True, metavar="KEY=KIND[,NAME=VALUE]",
+              help="An agent that cheats, e.g. 3=noise,from_round=5, see `fairfl.attacks`. May be given several times.")
 @click.option("--validation", type=click.IntRange(min=0),
               help="Samples held out for mechanisms that validate.  [default: 10 %, at most 1000]")
 @click.option("--model", help="digits_cnn, mnist_cnn, cifar_cnn or text_cnn.  [default: of the data set]")
@@ -100,7 +102,7 @@ def run(data_root: Path | None, device: str, train: str, results: Path, output: 
 
 def _settings(dataset: str, partition: str, agents: int, mechanism: str, beta: float | None,
               hyperparameters: tuple[str, ...], partition_options: tuple[str, ...], label_noise: str | None,
-              losses_every: int | None, **options) -> Settings:
+              attacks: tuple[str, ...], losses_every: int | None, **options) -> Settings:
     """The recommended settings with what was asked for instead.
 
     Raises:
@@ -109,6 +111,7 @@ def _settings(dataset: str, partition: str, agents: int, mechanism: str, beta: f
     from dataclasses import replace
     from inspect import signature
 
+    from fairfl import attacks as cheats
     from fairfl import mechanisms
     from fairfl.partition import PARTITIONS
     from fairfl.settings import recommended
@@ -124,6 +127,9 @@ def _settings(dataset: str, partition: str, agents: int, mechanism: str, beta: f
     try:
         if label_noise:
             given["label_noise"] = tuple(float(fraction) for fraction in label_noise.split(","))
+        if attacks:
+            given["attacks"] = dict(_attack(text) for text in attacks)
+            cheats.build(given["attacks"])
         mechanisms.build(mechanism, **chosen)
         if partition.lower() not in PARTITIONS:
             raise ValueError(f"unknown partition {partition!r}; known are {', '.join(sorted(PARTITIONS))}")
@@ -155,6 +161,15 @@ def _pairs(flag: str, texts: tuple[str, ...]) -> dict:
         except (ValueError, SyntaxError):
             pairs[name] = float("inf") if value == "inf" else value
     return pairs
+
+
+def _attack(text: str) -> tuple[str, dict]:
+    """An agent's key and its attack as plain data, from KEY=KIND,NAME=VALUE,..."""
+    key, equals, rest = text.partition("=")
+    kind, *pairs = rest.split(",")
+    if not (key and equals and kind):
+        raise click.UsageError(f"--attack wants KEY=KIND[,NAME=VALUE], not {text!r}")
+    return key, {"kind": kind} | _pairs("--attack", tuple(pairs))
 
 
 def _check_device(device: str) -> None:

@@ -51,14 +51,15 @@ class Guarded(CGSV):
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
         lengths = rewards.norms(round.updates)
-        cosines = cgsv.gram(rewards.normalise(round.updates, 1.0)).cpu()
+        u = rewards.normalise(round.updates, 1.0)
+        cosines = cgsv.gram(u).cpu()
         alike = defences.likeness(cosines, self.crowding)
         shares = state["weights"] if self.crowding is None else defences.shared(state["weights"], alike)
         weights = shares * rewards.factors(lengths, round.gamma, self.scaling, self.epsilon).cpu()
         total = rewards.aggregate(round.updates, weights, lengths)
         own = weights * lengths.cpu()  # an update's length in the sum
         judging = defences.judges(own, alike) if self.others else own.expand(len(own), -1)
-        psi = defences.values(cosines, judging, self._with_downloads(state, round, setting) if self.news else None)
+        psi = defences.values(cosines, judging, self._with_downloads(state, u, setting) if self.news else None)
         r, average = state["weights"], state["average"]
         if psi.any() and total.any():
             r = average = rewards.importance(average, psi, self.alpha, self.floor)
@@ -73,11 +74,11 @@ class Guarded(CGSV):
         blocks = setting.blocks if self.mask == "layers" else None
         return sparsify(total, quality, blocks, self.rounding, self.keep_ties)
 
-    def _with_downloads(self, state: State, round: Round, setting: Setting) -> Tensor:
-        """Row i: cosines of agent i's last download with all updates, (N, N)."""
-        u = rewards.normalise(round.updates, 1.0)
+    def _with_downloads(self, state: State, u: Tensor, setting: Setting) -> Tensor:
+        """Row i: cosines of agent i's last download with all updates u of length 1, (N, N)."""
         sent, rows = self._pay(state["sent"].to(u), state["quality"], setting), []
         for i in range(len(u)):
-            download = rewards.normalise(sent.row(i)[None], 1.0)[0]
-            rows.append((u @ download).double().cpu())
+            download = sent.row(i)
+            length = float(download.double().norm())
+            rows.append((u @ (download / length if length else download)).double().cpu())
         return torch.stack(rows)

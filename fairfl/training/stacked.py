@@ -53,11 +53,15 @@ def train(
     # The order decides which agents are stacked together: that of their sizes and keys, whatever order they come in.
     order = sorted(range(len(agents)), key=lambda i: (-len(agents[i].y), agents[i].key))
 
+    parts = torch.tensor(order).split(max(samples // batch, 1))
+
     def together(some: Tensor) -> None:
-        trained = descend(module, models[some], [agents[i] for i in some], local, t, seed)
+        # functional_call changes the network for a moment, which other threads would see
+        own = module if len(parts) == 1 else copy.deepcopy(module)
+        trained = descend(own, models[some], [agents[i] for i in some], local, t, seed)
         updates[some] = trained - models[some]
 
-    spread(together, torch.tensor(order).split(max(samples // batch, 1)), device=models.device)
+    spread(together, parts, device=models.device)
     return updates, buffers.clone()
 
 
@@ -110,8 +114,7 @@ def descend(
     stacks = [models[:, part].reshape(-1, *shape).clone() for shape, part in places]
     moments = [[torch.zeros_like(w) for _ in range(2 if local.optimizer == "adam" else 0)] for w in stacks]
     optimizer = {"sgd": _sgd, "adam": _adam}[local.optimizer]
-    private = copy.deepcopy(module)  # functional_call changes it for a moment, which other threads would see
-    forward = vmap(lambda weights, *inputs: functional_call(private, weights, inputs))
+    forward = vmap(lambda weights, *inputs: functional_call(module, weights, inputs))
     if hasattr(module, "stacked") and all(p.requires_grad for p in module.parameters()):
         forward = module.stacked
     for s, active in enumerate(steps.active):

@@ -1,0 +1,340 @@
+"""Agents that cheat: what they upload, that runs with them resume and do not depend on order, and the closed forms."""
+
+import json
+import math
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import nn
+
+from fairfl import attacks, cgsv, checkpoint, datasets, experiments, federation, mechanisms, probes, records
+from fairfl.__main__ import main
+from fairfl.attacks import closed_forms
+from fairfl.federation import Federation, UpdateError
+from fairfl.partition import Agent
+from fairfl.randomness import seeded
+from fairfl.settings import Settings, recommended
+from fairfl.training import plain
+
+F64 = torch.float64
+ROWS = torch.tensor([[3.0, 4, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0]], dtype=F64)
+
+
+def given(rows=ROWS, seen=None):
+    """Local training that gives these updates each round and keeps the labels that it saw."""
+
+    def train(module, models, buffers, agents, local, t, seed):
+        if seen is not None:
+            seen.append({agent.key: agent.y.tolist() for agent in agents})
+        return rows[: len(agents)].clone(), buffers
+
+    return train
+
+
+def small(cheats, mechanism=None, rows=ROWS, seen=None, agents=3, **options):
+    with seeded(0, "linear"):
+        module = nn.Linear(2, 2, dtype=F64)
+    x = torch.ones(2, 2, dtype=F64)
+    people = [Agent(str(i), x, torch.tensor([0, 1])) for i in range(1, agents + 1)]
+    return Federation(people, module, mechanism or mechanisms.FedAvg(scaling="raw"), train=given(rows, seen),
+                      attacks=cheats, **options)
+
+
+def uploads(fed, rounds=1):
+    return [snapshot.uploads for snapshot in fed.rounds(rounds)]
+
+
+# --- what is uploaded
+
+
+@pytest.mark.parametrize("attack, row", [
+    (attacks.Attack(), [3, 4, 0, 0, 0, 0]),
+    (attacks.Zero(), [0] * 6),
+    (attacks.Flip(), [-3, -4, 0, 0, 0, 0]),
+    (attacks.Scaled(factor=0.5), [1.5, 2, 0, 0, 0, 0]),
+    (attacks.Follow(agent="3"), [1, 1, 1, 1, 0, 0]),
+    (attacks.Download(), [0] * 6),
+], ids=lambda value: type(value).__name__ if isinstance(value, attacks.Attack) else "")
+def test_what_an_attacker_uploads_and_that_the_others_stay_honest(attack, row):
+    snapshot = next(small({"1": attack}).rounds(1))
+    assert snapshot.uploads[0].tolist() == row
+    assert torch.equal(snapshot.uploads[1:], ROWS[1:]) and torch.equal(snapshot.updates, ROWS)
+    assert torch.allclose(snapshot.step.aggregate, snapshot.uploads.mean(0))
+
+
+def test_noise_is_new_in_each_round_and_as_long_as_the_update():
+    one, two = uploads(small({"1": attacks.Noise()}), 2)
+    assert one[0].norm() == pytest.approx(5) and two[0].norm() == pytest.approx(5)
+    assert (one[0] - two[0]).norm() > 0.1
+    assert torch.equal(uploads(small({"1": attacks.Noise()}))[0], one)
+    assert not torch.equal(uploads(small({"1": attacks.Noise()}, seed=1))[0][0], one[0])
+    assert not torch.equal(uploads(small({"2": attacks.Noise()}))[0][1] / 1, one[0] / 5)
+
+
+def test_a_download_is_what_the_agent_was_sent_in_the_round_before():
+    fed = small({"1": attacks.Download(), "2": attacks.Download(from_round=3)}, mechanisms.CGSV(beta=0.5))
+    first, second, third = fed.rounds(3)
+    assert torch.equal(second.uploads[0], first.step.reward.row(0)) and torch.equal(second.uploads[1], ROWS[1])
+    for i in (0, 1):
+        assert torch.equal(third.uploads[i], second.step.reward.row(i))
+        torch.testing.assert_close(third.uploads[i], second.models[i] - first.models[i])
+
+
+def test_an_attack_begins_in_its_round():
+    one, two, three = uploads(small({"1": attacks.Zero(from_round=3)}), 3)
+    assert torch.equal(one, ROWS) and torch.equal(two, ROWS) and not three[0].any() and torch.equal(three[1:], ROWS[1:])
+
+
+def test_wrong_labels_are_those_of_the_next_class_from_the_round_on():
+    seen = []
+    fed = small({"2": attacks.Labels(from_round=2)}, seen=seen)
+    list(fed.rounds(2))
+    assert seen == [{"1": [0, 1], "2": [0, 1], "3": [0, 1]}, {"1": [0, 1], "2": [1, 0], "3": [0, 1]}]
+    agent = Agent("a", torch.zeros(3, 1), torch.tensor([0, 8, 9]))
+    assert attacks.Labels().data(agent, 10).y.tolist() == [1, 9, 0] and agent.y.tolist() == [0, 8, 9]
+
+
+def test_copies_bring_names_that_upload_the_same():
+    people = [Agent(key, torch.ones(2, 2, dtype=F64), torch.tensor([0, 1])) for key in ("1", "2")]
+    everybody, cheats = attacks.join(people, {"2": attacks.Copies(copies=3, from_round=2)})
+    assert [agent.key for agent in everybody] == ["1", "2", "2.2", "2.3"]
+    assert all(torch.equal(agent.x, people[1].x) for agent in everybody[1:])
+    rows = torch.eye(6, dtype=F64)[:4]
+    fed = Federation(everybody, small({}).module, mechanisms.CGSV(), train=given(rows), attacks=cheats)
+    one, two = uploads(fed, 2)
+    assert torch.equal(one, rows)  # honest before
+    assert torch.equal(two[1:], rows[1].expand(3, 6)) and torch.equal(two[0], rows[0])
+
+
+def test_cheating_changes_nothing_for_those_who_train():
+    data = datasets.load("digits")
+    settings = recommended("digits", "uni", agents=3, size=20, rounds=1)
+    honest = next(experiments.federation(settings, data).rounds(1))
+    cheated = next(experiments.federation(replace(settings, attacks={"2": {"kind": "noise"}}), data).rounds(1))
+    assert torch.equal(honest.updates, cheated.updates) and torch.equal(honest.updates, honest.uploads)
+    assert (honest.uploads != cheated.uploads).any(1).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("name", mechanisms.MECHANISMS)
+def test_any_mechanism_can_be_attacked(name):
+    data = datasets.load("digits")
+    for kind in ("zero", "noise", "labels", "download"):
+        settings = recommended("digits", "uni", agents=3, size=20, mechanism=name, attacks={"2": {"kind": kind}})
+        last = list(experiments.federation(settings, data).rounds(2))[-1]
+        assert last.models.isfinite().all()
+
+
+# --- probes see what the server saw
+
+
+def test_probes_look_at_the_uploads():
+    fed = small({"1": attacks.Scaled(factor=-2.0)})
+    snapshot = next(fed.rounds(1))
+    assert probes.lengths(fed, snapshot)["update_norm"].tolist() == pytest.approx([10, 1, 2])
+    assert probes.cosines(fed, snapshot)["cosines"][0, 2] == pytest.approx(-0.7)
+
+
+# --- order, resumption, records
+
+
+CHEATS = {"2": {"kind": "copies", "copies": 2, "from_round": 2}, "3": {"kind": "download"},
+          "4": {"kind": "noise", "from_round": 3}, "1": {"kind": "labels", "from_round": 2}}
+SETTINGS = recommended("digits", "pow", agents=4, size=20, rounds=5, accuracy_every=5, evaluate_every=5, seed=2,
+                       mechanism="guarded", mechanism_options={"others": True, "news": True, "crowding": 8.0},
+                       attacks=CHEATS)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return datasets.load("digits")
+
+
+@pytest.fixture(scope="module")
+def whole(data):
+    return experiments.run(SETTINGS, data)
+
+
+def same(one, two):
+    names = [name for name in one.history.names if not name.startswith("seconds")]
+    return all(torch.equal(one.history[name].nan_to_num(), two.history[name].nan_to_num()) for name in names)
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_a_run_under_attack_resumes(stop, data, whole, tmp_path):
+    file = tmp_path / "run.checkpoint"
+
+    def after(history):
+        if history.last.t == stop:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        experiments.run(SETTINGS, data, checkpoint_file=file, after=after)
+    assert set(checkpoint.load(file).history.last.downloads) == {"1", "2", "2.2", "3", "4"}
+    again = experiments.run(SETTINGS, data, checkpoint_file=file)
+    assert same(again, whole)
+    assert whole.history.keys == ("1", "2", "3", "4", "2.2")
+
+
+def test_a_record_of_an_attacked_run_is_read_and_replayed(data, whole, tmp_path):
+    records.save(whole, tmp_path / "record.json")
+    found = records.load(tmp_path / "record.json")
+    assert found.settings == SETTINGS
+    recorded, again = experiments.replay(found, 3, data)
+    torch.testing.assert_close(recorded["r"], again["r"], atol=1e-8, rtol=1e-6)
+
+
+def test_settings_of_older_records_have_no_attacks():
+    honest = replace(SETTINGS, attacks={})
+    old = honest.to_dict()
+    del old["attacks"]
+    assert Settings.from_dict(old) == honest != SETTINGS
+    assert Settings.from_dict(json.loads(json.dumps(SETTINGS.to_dict()))) == SETTINGS
+    assert SETTINGS.name != honest.name and SETTINGS.name != replace(SETTINGS, attacks={"3": {"kind": "zero"}}).name
+
+
+def test_a_checkpoint_of_another_attack_is_refused(data, tmp_path):
+    file = tmp_path / "run.checkpoint"
+    short = replace(SETTINGS, rounds=1)
+    experiments.run(short, data, checkpoint_file=file, checkpoint_every=1)
+    with pytest.raises(ValueError, match="other settings: attacks"):
+        experiments.run(replace(short, attacks={}), data, checkpoint_file=file)
+
+
+@pytest.mark.parametrize("mechanism", [mechanisms.CGSV(), mechanisms.Guarded(others=True, news=True, crowding=4.0)],
+                         ids=["cgsv", "guarded"])
+def test_the_order_of_agents_does_not_matter_under_attack(mechanism, data):
+    fed = experiments.federation(SETTINGS, data)
+
+    def last(agents):
+        moved = federation.Federation(agents, fed.module, mechanism, local=fed.local, gamma=fed.gamma, seed=2,
+                                      attacks=fed.attacks)
+        return list(moved.rounds(4))[-1]
+
+    one, other = last(fed.agents), last(fed.agents[::-1])
+    torch.testing.assert_close(other.models.flip(0), one.models, rtol=0, atol=1e-10)
+    torch.testing.assert_close(other.step.log["r"].flip(0), one.step.log["r"], rtol=0, atol=1e-10)
+
+
+def test_the_command_takes_attacks(tmp_path):
+    file = tmp_path / "record.json"
+    result = CliRunner().invoke(main, [
+        "run", "--dataset", "digits", "--agents", "3", "--size", "20", "--rounds", "2", "--partition", "uni",
+        "--attack", "2=scaled,factor=3.0,from_round=2", "--attack", "1=copies", "--output", str(file)])
+    assert result.exit_code == 0, result.output
+    record = records.load(file)
+    assert record.settings.attacks == {"2": {"kind": "scaled", "factor": 3.0, "from_round": 2},
+                                       "1": {"kind": "copies"}}
+    assert record.history.keys == ("1", "2", "3", "1.2")
+    for wrong, message in (("2", "KEY=KIND"), ("2=lies", "of kind 'lies'"), ("2=noise,colour=1", "agent '2'"),
+                           ("7=noise", "no agent '7'")):
+        failed = CliRunner().invoke(main, ["run", "--dataset", "digits", "--attack", wrong, "--agents", "3",
+                                           "--output", str(tmp_path / "other.json")])
+        assert failed.exit_code != 0 and message in failed.output, failed.output
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize("plain_attacks, message", [
+    ({"1": {"kind": "lies"}}, "agent '1' is of kind 'lies'; known are zero, noise"),
+    ({"1": {}}, "agent '1' is of kind None"),
+    ({1: {"kind": "zero"}}, "names, which are texts, not 1"),
+    ({"1": {"kind": "noise", "loud": True}}, "agent '1': .*loud"),
+    ({"1": {"kind": "noise", "from_round": 0}}, "agent '1': from_round must be a whole number, at least 1, not 0"),
+    ({"1": {"kind": "noise", "from_round": True}}, "not True"),
+    ({"1": {"kind": "scaled", "factor": 0}}, "factor must be finite and not 0"),
+    ({"1": {"kind": "scaled", "factor": math.inf}}, "factor must be finite"),
+    ({"1": {"kind": "copies", "copies": 0}}, "copies must be a whole number"),
+])
+def test_a_wrong_description_names_the_agent(plain_attacks, message):
+    with pytest.raises(ValueError, match=message):
+        attacks.build(plain_attacks)
+
+
+def test_attackers_must_be_agents_and_upload_what_fits():
+    with pytest.raises(ValueError, match="no agent '9' to cheat; known are '1', '2', '3'"):
+        small({"9": attacks.Zero()})
+    with pytest.raises(ValueError, match="no agent '9' to cheat"):
+        attacks.join(small({}).agents, {"9": attacks.Copies()})
+    for follow in ("9", "1"):
+        with pytest.raises(ValueError, match=f"agent '1' follows '{follow}'"):
+            small({"1": attacks.Follow(agent=follow)})
+
+    @dataclass(frozen=True, kw_only=True)
+    class Wrong(attacks.Attack):
+        what: torch.Tensor
+
+        def upload(self, sight):
+            return self.what
+
+    with pytest.raises(ValueError, match=r"agent '2' uploads a tensor of shape \(2,\), not \(6,\)"):
+        uploads(small({"2": Wrong(what=torch.zeros(2))}))
+    with pytest.raises(UpdateError, match="agent '2' in round 1 holds NaN"):
+        uploads(small({"2": Wrong(what=torch.full((6,), math.nan))}))
+
+
+def test_threads_train_a_network_of_ones_own_one_at_a_time():
+    """torch.func puts weights into the network for a moment, so each thread needs a network of its own."""
+    before = torch.get_num_threads()
+    data, draws = datasets.load("digits"), []
+    with seeded(0, "network"):
+        module = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, 10)).double()
+    people = [Agent(str(i), data.x[30 * i : 30 * i + 20 + i], data.y[30 * i : 30 * i + 20 + i]) for i in range(24)]
+    try:
+        torch.set_num_threads(4)
+        for train in ("stacked", plain.train):
+            fed = Federation(people, module, mechanisms.FedAvg(), train=train)
+            draws.append(list(fed.rounds(2))[-1].models)
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(*draws, rtol=0, atol=1e-10)
+
+
+# --- closed forms
+
+
+@pytest.mark.parametrize("n", [1, 3, 6])
+@pytest.mark.parametrize("rho", [0.0, 0.1, 0.6])
+def test_the_closed_forms_are_the_values_of_vectors(n, rho):
+    """Against vectors that have these cosines, the literal sum, and all permutations counted by `cgsv.exact`."""
+    for gamma in (0.0, -rho, closed_forms.sum_of_honest(n, rho), 0.5 * closed_forms.sum_of_honest(n, rho)):
+        gram = closed_forms.one_gram(n, rho, gamma)
+        values, basis = torch.linalg.eigh(gram)
+        u = basis * values.clamp(min=0).sqrt()  # rows with these inner products
+        torch.testing.assert_close(u @ u.T, gram)
+        total = u.sum(0)
+        expected = torch.stack([row @ total / (row.norm() * total.norm()) for row in u])
+        psi, phi = closed_forms.psi(n, rho, gamma), closed_forms.phi(n, rho, gamma)
+        torch.testing.assert_close(torch.tensor([psi.attacker] + [psi.honest] * n, dtype=F64), expected)
+        torch.testing.assert_close(torch.tensor([phi.attacker] + [phi.honest] * n, dtype=F64), cgsv.exact(gram))
+
+
+def test_some_values_by_hand():
+    psi = closed_forms.psi(4, 0.2, closed_forms.flip(0.2))  # g = .2, b = 1.4, H^2 = 5.8
+    assert psi.attacker == pytest.approx(0.2 / math.sqrt(5.8)) and psi.honest == pytest.approx(1.4 / math.sqrt(5.8))
+    assert closed_forms.psi(9, 0.3, closed_forms.noise()).attacker > 0
+    one, two = closed_forms.psi(2, 0.0, 0.0), closed_forms.phi(2, 0.0, 0.0)
+    assert one.attacker == pytest.approx(1 / math.sqrt(3)) and two.attacker == pytest.approx(1 / 3)
+    copies = closed_forms.copies_psi(3, 9, 0.0)
+    assert copies.share(3, 9) == pytest.approx(9 / 18)
+    assert closed_forms.copies_limit(1, 9, 0.0).attacker == pytest.approx(0.1)
+    assert 2 * closed_forms.copies_limit(2, 9, 0.0).attacker == pytest.approx(1)
+    assert closed_forms.expulsion(9, 0.0, 0.95) == 1
+    for wrong in (lambda: closed_forms.one_gram(3, 0.0, 0.9), lambda: closed_forms.copies_gram(0, 3, 0.1),
+                  lambda: closed_forms.copies_gram(2, 3, -0.6)):
+        with pytest.raises(ValueError, match="no .* have the cosines|there are no"):
+            wrong()
+
+
+@pytest.mark.parametrize("k, rho", [(2, 0.1), (3, 0.5), (9, 0.3)])
+def test_the_limit_of_copies_is_where_the_moving_average_goes(k, rho):
+    gram = closed_forms.copies_gram(k, 9, rho)
+    r = torch.full((k + 9,), 1 / (k + 9), dtype=F64)
+    for _ in range(3000):
+        r = 0.95 * r + 0.05 * gram @ r / (r @ gram @ r).sqrt()
+        r = r / r.sum()
+    found = closed_forms.copies_limit(k, 9, rho)
+    torch.testing.assert_close(r, torch.tensor([found.attacker] * k + [found.honest] * 9, dtype=F64))
