@@ -131,32 +131,6 @@ def importance(r: Tensor, psi: Tensor, alpha: float = 0.95, floor: float | None 
     return average / total
 
 
-def memory(totals: Tensor, alpha: float = 0.95) -> Tensor:
-    """How much of r_T comes from each round: r_T = sum_t m_t psi_t / sum_j psi_{j,t}, (T,) -> (T,), float64, sum 1.
-
-    Eq. (4) started at zero and written out, where the floor does not act. Eq. (4) alone suggests
-    (1 - alpha) alpha^(T - t); dividing by the sum makes it faster than that or slower, and the first round keeps all
-    that the later ones leave. Chapter "The paper and its code".
-
-    Args:
-        totals: sum_j psi_{j,t} of the rounds t = 1, ..., T, positive.
-        alpha: weight of the past, in [0, 1).
-
-    Raises:
-        ValueError: alpha is outside [0, 1), or a total is not positive.
-    """
-    if not 0 <= alpha < 1:
-        raise ValueError(f"alpha must lie in [0, 1), not {alpha!r}")
-    check_agents("totals", totals)
-    if not (totals > 0).all():
-        raise ValueError(f"the values of a round must have a positive sum, not {totals.min():.3g}")
-    new = (1 - alpha) * totals.double()
-    new = new / (alpha + new)  # the weight of the newest values
-    new[0] = 1
-    kept = torch.cat([(1 - new[1:]).flip(0).cumprod(0).flip(0), torch.ones_like(new[:1])])
-    return new * kept
-
-
 def quality(r: Tensor, beta: float) -> Tensor:
     """Eq. (5) before rounding: tanh(beta r_i) / max_j tanh(beta r_j), (N,) -> (N,), float64, at most 1.
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fairfl import datasets, metrics, presets, rewards, settings, vectors
+from fairfl import datasets, presets, settings, vectors
 from fairfl.downloads import sparsify
 from fairfl.federation import Federation
 from fairfl.mechanisms import CGSV
@@ -95,29 +95,6 @@ def test_differences_of_presets():
     }
     with pytest.raises(ValueError, match="unknown preset 'text'"):
         presets.differences("paper", "text")
-
-
-def test_memory_by_hand_and_against_the_running_average():
-    # alpha .8, S = 2 and 4: k_2 = .8 / (.8 + .8)
-    torch.testing.assert_close(rewards.memory(torch.tensor([2.0, 4.0]), 0.8), torch.tensor([0.5, 0.5]).double())
-    ones = rewards.memory(torch.ones(4), 0.5)
-    torch.testing.assert_close(ones, torch.tensor([0.125, 0.125, 0.25, 0.5]).double())
-    assert rewards.memory(torch.tensor([3.0])).tolist() == [1.0]
-    for seed in range(20):
-        psi = torch.rand(7, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + 0.05
-        r = torch.zeros(4)
-        for values in psi:
-            r = rewards.importance(r, values, 0.9, floor=None)
-        m = rewards.memory(psi.sum(1), 0.9)
-        torch.testing.assert_close(m.sum().item(), 1.0)
-        torch.testing.assert_close(m @ metrics.share(psi), r)
-
-
-@pytest.mark.parametrize("totals, alpha, match", [([1.0], 1.0, "alpha"), ([1.0, 0.0], 0.5, "positive sum"),
-                                                  ([1.0, float("nan")], 0.5, "NaN")])
-def test_memory_refuses(totals, alpha, match):
-    with pytest.raises(ValueError, match=match):
-        rewards.memory(torch.tensor(totals), alpha)
 
 
 def test_what_is_left_over_decides_where_only_the_last_batch_counts(digits):
