@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-CANCELLED = 1e-13  # as in `cgsv`: a sum counts as 0 whose square is at most this part of what its terms could reach
+from fairfl.cgsv import CANCELLED
 
 
 def likeness(cosines: Tensor, power: float | None) -> Tensor:

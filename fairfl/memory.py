@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from fairfl import rewards
-
-CANCELLED = 1e-13  # the sum counts as 0 where |u_N|^2 is at most this times (Gamma sum_i |r_i|)^2, as in `cgsv`
+from fairfl.cgsv import CANCELLED
 
 
 def attention(psi: Tensor, alpha: float = 0.95) -> Tensor:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fairfl.memory import equal_cosines
+
 
 class Values(NamedTuple):
     """Of the attacker (each of its names) and of each honest agent."""
@@ -45,7 +47,7 @@ def copies_gram(k: int, n: int, rho: float) -> Tensor:
     """
     if k < 1 or n < 1 or not -1 / n <= rho <= 1:
         raise ValueError(f"there are no {k} copies and {n} others with cosine rho={rho}")
-    gram = torch.full((k + n, k + n), float(rho), dtype=torch.float64).fill_diagonal_(1)
+    gram = equal_cosines(k + n, rho)
     gram[:k, :k] = 1
     return gram
 
