@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from fairfl import records
-from fairfl.reproduction import choice, execution, plan
+from fairfl.reproduction import choice, execution, plan, tuning
 
 RESULTS = Path(__file__).resolve().parents[1] / "data" / "results"
-PLANNED = {run.file: run for run in (*plan.everything(), *choice.runs())}
+PLANNED = {run.file: run for run in (*plan.everything(), *choice.runs(), *tuning.runs())}
 
 
-@pytest.mark.parametrize("folder", ["runs", "grid", "choice"])
+@pytest.mark.parametrize("folder", ["runs", "grid", "choice", "tuning"])
 def test_the_settings_of_every_record_are_those_of_the_plan(folder):
     for file in sorted((RESULTS / folder).glob("*.json")):
         name = f"{folder}/{file.name}"
@@ -25,7 +25,7 @@ def test_the_settings_of_the_older_records_are_those_of_the_plan(file):
 
 
 def test_no_two_planned_runs_share_a_file():
-    runs = [*plan.everything(), *choice.runs()]
+    runs = [*plan.everything(), *choice.runs(), *tuning.runs()]
     assert len({run.file for run in runs}) == len(PLANNED)
     for run in runs:
         assert PLANNED[run.file].settings == run.settings

@@ -31,7 +31,8 @@ TARGETS = {
     "grid": "alpha, Gamma and beta on digits.",
     "updates": "Ten agents whose updates the chapter on the cosine approximation values.",
     "choice": "The candidates among which the settings were chosen, on the validation set.",
-    "all": "All of these but choice, the most valuable first.",
+    "tuning": "More candidates, among which the settings will be chosen anew.",
+    "all": "All of these but choice and tuning, the most valuable first.",
 }
 
 

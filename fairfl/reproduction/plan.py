@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fairfl import experiments
-from fairfl.reproduction import choice
+from fairfl.reproduction import choice, tuning
 from fairfl.reproduction.base import METHODS, TIMED, Column, Run
 from fairfl.schedules import Schedule
 from fairfl.settings import recommended
@@ -164,5 +164,6 @@ TARGETS = {
     "grid": lambda: list(grid()),
     "updates": lambda: list(updates()),
     "choice": lambda: list(choice.runs()),
+    "tuning": lambda: list(tuning.runs()),
     "all": everything,
 }
