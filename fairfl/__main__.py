@@ -1,13 +1,11 @@
-"""The command line: ``python -m fairfl --help``."""
+"""The command line: ``fairfl --help``, or ``python -m fairfl``."""
 
 from __future__ import annotations
 
 import click
 
 from fairfl import __version__
-from fairfl.commands.bench import bench
 from fairfl.commands.data import data
-from fairfl.commands.reproduce import reproduce
 from fairfl.commands.run import run
 
 
@@ -18,8 +16,6 @@ def main() -> None:
 
 
 main.add_command(run)
-main.add_command(reproduce)
-main.add_command(bench)
 main.add_command(data)
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from fairfl import cgsv
-from fairfl.arrays import like
-from fairfl.moments import Moments
+from fairfl._arrays import like
+from fairfl._moments import Moments
 
 
 def slope(agents: int, rho: float) -> float:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fairfl import sampling
-from fairfl.arrays import (
+from fairfl._arrays import (
     float64_device,
     in_range,
     largest,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fairfl import vectors
-from fairfl.parallel import spread
+from fairfl._parallel import spread
 
 PART = 4096  # samples a thread takes at a time
 

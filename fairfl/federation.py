@@ -5,17 +5,15 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from fairfl import evaluation, vectors
 from fairfl.attacks import Attack, Sight
-from fairfl.history import History
-from fairfl.mechanisms.base import Mechanism, Round, Setting, State, Step
+from fairfl.history import History, Snapshot
+from fairfl.mechanisms.base import Mechanism, Round, Setting
 from fairfl.partition import Agent
-from fairfl.probes import STANDARD, Probe
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining, choose
 
@@ -32,26 +30,7 @@ class UpdateError(ValueError):
         self.agent, self.round, self.history = agent, t, None
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """A federation after round t (t = 0: before the first); enough to go on from."""
-
-    t: int
-    server: Tensor  # (D,) w_t
-    models: Tensor  # (N, D) w_{i,t}
-    buffers: Tensor  # (N, B) each agent's buffers
-    state: State  # the mechanism's
-    before: Tensor | None = None  # (N, D) w_{i,t-1}; from here on None at t = 0
-    updates: Tensor | None = None  # (N, D) Delta w_{i,t}, as trained
-    step: Step | None = None  # aggregate, rewards, log of round t
-    seconds: Mapping[str, float] | None = None  # spent in "training" and in the "mechanism"
-    uploads: Tensor | None = None  # (N, D) what the server was given: the updates, but for agents that cheat
-    downloads: Mapping[str, Tensor] = field(default_factory=dict)  # (D,) of the attackers' in round t, by their names
-
-    @property
-    def trained(self) -> Tensor:
-        """The agents' models after local training, before the download: w_{i,t-1} + Delta w_{i,t}, (N, D)."""
-        return self.before + self.updates
+Probe = Callable[["Federation", Snapshot], Mapping[str, Tensor]]
 
 
 class Federation:
@@ -224,7 +203,7 @@ class Federation:
     def run(
         self,
         n: int,
-        probes: Sequence[Probe] = STANDARD,
+        probes: Sequence[Probe] | None = None,
         history: History | None = None,
         progress: bool = False,
         after: Callable[[History], None] = lambda history: None,
@@ -233,7 +212,7 @@ class Federation:
 
         Args:
             n: rounds.
-            probes: see `fairfl.probes`.
+            probes: see `fairfl.probes`; default: what the mechanism logs, which costs nothing.
             history: go on after the last round of this history and add to it. A history that was passed in keeps
                 what was recorded when a run is interrupted.
             progress: show a progress bar, with the mean accuracy where a probe has taken it.
@@ -252,8 +231,8 @@ class Federation:
             bar = tqdm(self.rounds(n, history.last), total=done + n, initial=done, disable=not progress, unit="round")
             for snapshot in bar:
                 clock = _Clock(self.device)
-                seen = {}
-                for probe in probes:
+                seen = dict(snapshot.step.log) if probes is None else {}
+                for probe in probes or ():
                     seen |= probe(self, snapshot)
                 seconds = {f"seconds_{part}": spent for part, spent in snapshot.seconds.items()}
                 history.add(snapshot, seen | seconds | {"seconds_evaluation": clock()})

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from fairfl.federation import Snapshot
+from fairfl.mechanisms.base import State, Step
 
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A federation after round t (t = 0: before the first); enough to go on from."""
+
+    t: int
+    server: Tensor  # (D,) w_t
+    models: Tensor  # (N, D) w_{i,t}
+    buffers: Tensor  # (N, B) each agent's buffers
+    state: State  # the mechanism's
+    before: Tensor | None = None  # (N, D) w_{i,t-1}; from here on None at t = 0
+    updates: Tensor | None = None  # (N, D) Delta w_{i,t}, as trained
+    step: Step | None = None  # aggregate, rewards, log of round t
+    seconds: Mapping[str, float] | None = None  # spent in "training" and in the "mechanism"
+    uploads: Tensor | None = None  # (N, D) what the server was given: the updates, but for agents that cheat
+    downloads: Mapping[str, Tensor] = field(default_factory=dict)  # (D,) of the attackers' in round t, by their names
+
+    @property
+    def trained(self) -> Tensor:
+        """The agents' models after local training, before the download: w_{i,t-1} + Delta w_{i,t}, (N, D)."""
+        return self.before + self.updates
 
 class History:
     """The recorded quantities of a run, round by round.

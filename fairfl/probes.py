@@ -1,23 +1,19 @@
 """What to record after a round. A probe is a function of the federation and a snapshot; it must not change either.
 
-`STANDARD` costs nothing beside training. The others evaluate models, so take them in every k-th round if that is
+`log` costs nothing beside training. The others evaluate models, so take them in every k-th round if that is
 slow: ``every(10, probes.test_accuracy)``. Figures and equations of Xu et al. (2021) are named at each probe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from fairfl import cgsv, evaluation, rewards
-
-if TYPE_CHECKING:
-    from fairfl.federation import Federation, Snapshot
-
-Probe = Callable[["Federation", "Snapshot"], Mapping[str, Tensor]]
+from fairfl.federation import Federation, Probe
+from fairfl.history import Snapshot
 
 
 def log(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
@@ -183,6 +179,3 @@ def every(k: int, probe: Probe, last: int | None = None, first: bool = True) -> 
         return probe(federation, snapshot) if snapshot.t in ends or snapshot.t % k == 0 else {}
 
     return some_rounds
-
-
-STANDARD: tuple[Probe, ...] = (log,)

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from fairfl.arrays import float64_device, norms, slices, width
+from fairfl._arrays import float64_device, norms, slices, width
 
 # A sum is taken to cancel when its norm is below this part of what its terms could reach: what is left then is
 # rounding, and its direction means nothing.

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from fairfl.arrays import like, tensor
+from fairfl._arrays import like, tensor
 
 Game = Callable[[Tensor], Tensor]
 BLOCK = 16          # a block of 2^16 doubles stays in the cache, which makes it the fastest as well as a small one

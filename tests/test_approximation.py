@@ -88,7 +88,7 @@ def test_the_certificate_is_tight():
     assert np.mean(better) >= 0.75
 
 
-def test_closed_forms_against_all_coalitions():
+def test_cheating_against_all_coalitions():
     """The second-order game and the error terms, with every coalition looked at."""
     rng = np.random.default_rng(1)
     for _ in range(40):

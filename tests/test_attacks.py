@@ -9,13 +9,15 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
-from fairfl import attacks, cgsv, checkpoint, datasets, experiments, federation, mechanisms, probes, records
+from fairfl import attacks, cgsv, datasets, federation, mechanisms, probes
 from fairfl.__main__ import main
-from fairfl.attacks import closed_forms
 from fairfl.federation import Federation, UpdateError
 from fairfl.partition import Agent
 from fairfl.randomness import seeded
-from fairfl.settings import Settings, recommended
+from fairfl.runs import checkpoint, records, running
+from fairfl.runs.recommendations import recommended
+from fairfl.runs.settings import Settings
+from fairfl.theory import cheating
 from fairfl.training import plain
 
 F64 = torch.float64
@@ -111,8 +113,8 @@ def test_copies_bring_names_that_upload_the_same():
 def test_cheating_changes_nothing_for_those_who_train():
     data = datasets.load("digits")
     settings = recommended("digits", "uni", agents=3, size=20, rounds=1)
-    honest = next(experiments.federation(settings, data).rounds(1))
-    cheated = next(experiments.federation(replace(settings, attacks={"2": {"kind": "noise"}}), data).rounds(1))
+    honest = next(running.federation(settings, data).rounds(1))
+    cheated = next(running.federation(replace(settings, attacks={"2": {"kind": "noise"}}), data).rounds(1))
     assert torch.equal(honest.updates, cheated.updates) and torch.equal(honest.updates, honest.uploads)
     assert (honest.uploads != cheated.uploads).any(1).tolist() == [False, True, False]
 
@@ -122,7 +124,7 @@ def test_any_mechanism_can_be_attacked(name):
     data = datasets.load("digits")
     for kind in ("zero", "noise", "labels", "download"):
         settings = recommended("digits", "uni", agents=3, size=20, mechanism=name, attacks={"2": {"kind": kind}})
-        last = list(experiments.federation(settings, data).rounds(2))[-1]
+        last = list(running.federation(settings, data).rounds(2))[-1]
         assert last.models.isfinite().all()
 
 
@@ -153,7 +155,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def whole(data):
-    return experiments.run(SETTINGS, data)
+    return running.run(SETTINGS, data)
 
 
 def same(one, two):
@@ -170,9 +172,9 @@ def test_a_run_under_attack_resumes(stop, data, whole, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        experiments.run(SETTINGS, data, checkpoint_file=file, after=after)
+        running.run(SETTINGS, data, checkpoint_file=file, after=after)
     assert set(checkpoint.load(file).history.last.downloads) == {"1", "2", "2.2", "3", "4"}
-    again = experiments.run(SETTINGS, data, checkpoint_file=file)
+    again = running.run(SETTINGS, data, checkpoint_file=file)
     assert same(again, whole)
     assert whole.history.keys == ("1", "2", "3", "4", "2.2")
 
@@ -181,7 +183,7 @@ def test_a_record_of_an_attacked_run_is_read_and_replayed(data, whole, tmp_path)
     records.save(whole, tmp_path / "record.json")
     found = records.load(tmp_path / "record.json")
     assert found.settings == SETTINGS
-    recorded, again = experiments.replay(found, 3, data)
+    recorded, again = running.replay(found, 3, data)
     torch.testing.assert_close(recorded["r"], again["r"], atol=1e-8, rtol=1e-6)
 
 
@@ -197,15 +199,15 @@ def test_settings_of_older_records_have_no_attacks():
 def test_a_checkpoint_of_another_attack_is_refused(data, tmp_path):
     file = tmp_path / "run.checkpoint"
     short = replace(SETTINGS, rounds=1)
-    experiments.run(short, data, checkpoint_file=file, checkpoint_every=1)
+    running.run(short, data, checkpoint_file=file, checkpoint_every=1)
     with pytest.raises(ValueError, match="other settings: attacks"):
-        experiments.run(replace(short, attacks={}), data, checkpoint_file=file)
+        running.run(replace(short, attacks={}), data, checkpoint_file=file)
 
 
 @pytest.mark.parametrize("mechanism", [mechanisms.CGSV(), mechanisms.Guarded(others=True, news=True, crowding=4.0)],
                          ids=["cgsv", "guarded"])
 def test_the_order_of_agents_does_not_matter_under_attack(mechanism, data):
-    fed = experiments.federation(SETTINGS, data)
+    fed = running.federation(SETTINGS, data)
 
     def last(agents):
         moved = federation.Federation(agents, fed.module, mechanism, local=fed.local, gamma=fed.gamma, seed=2,
@@ -298,43 +300,43 @@ def test_threads_train_a_network_of_ones_own_one_at_a_time():
 
 @pytest.mark.parametrize("n", [1, 3, 6])
 @pytest.mark.parametrize("rho", [0.0, 0.1, 0.6])
-def test_the_closed_forms_are_the_values_of_vectors(n, rho):
+def test_the_cheating_are_the_values_of_vectors(n, rho):
     """Against vectors that have these cosines, the literal sum, and all permutations counted by `cgsv.exact`."""
-    for gamma in (0.0, -rho, closed_forms.sum_of_honest(n, rho), 0.5 * closed_forms.sum_of_honest(n, rho)):
-        gram = closed_forms.one_gram(n, rho, gamma)
+    for gamma in (0.0, -rho, cheating.sum_of_honest(n, rho), 0.5 * cheating.sum_of_honest(n, rho)):
+        gram = cheating.one_gram(n, rho, gamma)
         values, basis = torch.linalg.eigh(gram)
         u = basis * values.clamp(min=0).sqrt()  # rows with these inner products
         torch.testing.assert_close(u @ u.T, gram)
         total = u.sum(0)
         expected = torch.stack([row @ total / (row.norm() * total.norm()) for row in u])
-        psi, phi = closed_forms.psi(n, rho, gamma), closed_forms.phi(n, rho, gamma)
+        psi, phi = cheating.psi(n, rho, gamma), cheating.phi(n, rho, gamma)
         torch.testing.assert_close(torch.tensor([psi.attacker] + [psi.honest] * n, dtype=F64), expected)
         torch.testing.assert_close(torch.tensor([phi.attacker] + [phi.honest] * n, dtype=F64), cgsv.exact(gram))
 
 
 def test_some_values_by_hand():
-    psi = closed_forms.psi(4, 0.2, closed_forms.flip(0.2))  # g = .2, b = 1.4, H^2 = 5.8
+    psi = cheating.psi(4, 0.2, cheating.flip(0.2))  # g = .2, b = 1.4, H^2 = 5.8
     assert psi.attacker == pytest.approx(0.2 / math.sqrt(5.8)) and psi.honest == pytest.approx(1.4 / math.sqrt(5.8))
-    assert closed_forms.psi(9, 0.3, closed_forms.noise()).attacker > 0
-    one, two = closed_forms.psi(2, 0.0, 0.0), closed_forms.phi(2, 0.0, 0.0)
+    assert cheating.psi(9, 0.3, cheating.noise()).attacker > 0
+    one, two = cheating.psi(2, 0.0, 0.0), cheating.phi(2, 0.0, 0.0)
     assert one.attacker == pytest.approx(1 / math.sqrt(3)) and two.attacker == pytest.approx(1 / 3)
-    copies = closed_forms.copies_psi(3, 9, 0.0)
+    copies = cheating.copies_psi(3, 9, 0.0)
     assert copies.share(3, 9) == pytest.approx(9 / 18)
-    assert closed_forms.copies_limit(1, 9, 0.0).attacker == pytest.approx(0.1)
-    assert 2 * closed_forms.copies_limit(2, 9, 0.0).attacker == pytest.approx(1)
-    assert closed_forms.expulsion(9, 0.0, 0.95) == 1
-    for wrong in (lambda: closed_forms.one_gram(3, 0.0, 0.9), lambda: closed_forms.copies_gram(0, 3, 0.1),
-                  lambda: closed_forms.copies_gram(2, 3, -0.6)):
+    assert cheating.copies_limit(1, 9, 0.0).attacker == pytest.approx(0.1)
+    assert 2 * cheating.copies_limit(2, 9, 0.0).attacker == pytest.approx(1)
+    assert cheating.expulsion(9, 0.0, 0.95) == 1
+    for wrong in (lambda: cheating.one_gram(3, 0.0, 0.9), lambda: cheating.copies_gram(0, 3, 0.1),
+                  lambda: cheating.copies_gram(2, 3, -0.6)):
         with pytest.raises(ValueError, match="no .* have the cosines|there are no"):
             wrong()
 
 
 @pytest.mark.parametrize("k, rho", [(2, 0.1), (3, 0.5), (9, 0.3)])
 def test_the_limit_of_copies_is_where_the_moving_average_goes(k, rho):
-    gram = closed_forms.copies_gram(k, 9, rho)
+    gram = cheating.copies_gram(k, 9, rho)
     r = torch.full((k + 9,), 1 / (k + 9), dtype=F64)
     for _ in range(3000):
         r = 0.95 * r + 0.05 * gram @ r / (r @ gram @ r).sqrt()
         r = r / r.sum()
-    found = closed_forms.copies_limit(k, 9, rho)
+    found = cheating.copies_limit(k, 9, rho)
     torch.testing.assert_close(r, torch.tensor([found.attacker] * k + [found.honest] * 9, dtype=F64))

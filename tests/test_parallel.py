@@ -4,7 +4,7 @@ import time
 import pytest
 import torch
 
-from fairfl.parallel import spread
+from fairfl._parallel import spread
 
 
 @pytest.fixture(params=[1, 2])

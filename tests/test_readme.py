@@ -8,8 +8,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from fairfl import records
 from fairfl.__main__ import main
+from fairfl.runs import records
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

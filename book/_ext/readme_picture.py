@@ -27,7 +27,8 @@ def draw(record):
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    from fairfl import figures, records
+    from fairfl import figures
+    from fairfl.runs import records
 
     figures.use_book_style()
     PICTURE.parent.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """Agents that cheat, in any mechanism and from any round on. Chapter "When agents cheat".
 
 ``federation.Federation(agents, model, mechanism, attacks={"3": attacks.Noise(from_round=5)})``. In
-`settings.Settings` an attack is plain data, ``{"3": {"kind": "noise", "from_round": 5}}``. An attack of one's own is a
+`runs.Settings` an attack is plain data, ``{"3": {"kind": "noise", "from_round": 5}}``. An attack of one's own is a
 subclass of `Attack`.
 """
 

@@ -39,7 +39,7 @@ def data(names: tuple[str, ...], fetch: bool, data_root: Path | None, summary: P
         advice = "" if fetch else "; --fetch gets what is missing"
         raise click.ClickException(f"not as it should be, see above: {', '.join(faults)}{advice}")
     if summary:
-        from fairfl.datasets import counts
+        from book.reproduction import counts
 
         try:
             counts.save({name: counts.of(name, data_root) for name in names}, summary)

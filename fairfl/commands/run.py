@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from fairfl.records import Record
-    from fairfl.settings import Settings
+    from fairfl.runs.records import Record
+    from fairfl.runs.settings import Settings
 
 
 @click.command()
@@ -65,9 +65,10 @@ def run(data_root: Path | None, device: str, train: str, results: Path, output: 
     What is not given is taken from the settings recommended for the data set. A run that was stopped, by Ctrl-C or
     otherwise, goes on with --resume and ends in the record of an uninterrupted run.
     """
-    from fairfl import datasets, experiments, records
+    from fairfl import datasets
     from fairfl.federation import UpdateError
-    from fairfl.files import check_writable
+    from fairfl.runs import records, running
+    from fairfl.runs.files import check_writable
 
     settings = _settings(**options)
     _check_device(device)
@@ -81,7 +82,7 @@ def run(data_root: Path | None, device: str, train: str, results: Path, output: 
         data = datasets.load(settings.dataset, data_root, **settings.dataset_options)
         click.echo(_title(settings, data.original))
         with _termination_as_interrupt():
-            record = experiments.run(settings, data, device, progress=True, train=train, checkpoint_file=checkpoint,
+            record = running.run(settings, data, device, progress=True, train=train, checkpoint_file=checkpoint,
                                      checkpoint_every=checkpoint_every)
         records.save(record, output)
     except (UpdateError, OSError) as error:
@@ -114,7 +115,7 @@ def _settings(dataset: str, partition: str, agents: int, mechanism: str, beta: f
     from fairfl import attacks as cheats
     from fairfl import mechanisms
     from fairfl.partition import PARTITIONS
-    from fairfl.settings import recommended
+    from fairfl.runs.recommendations import recommended
 
     given = {name: value for name, value in options.items() if value is not None}
     local = {name: given.pop(name) for name in ("epochs", "batch_size", "optimizer", "precision") if name in given}

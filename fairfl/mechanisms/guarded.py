@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fairfl import cgsv, defences, rewards
+from fairfl import cgsv, rewards
 from fairfl.downloads import sparsify
+from fairfl.mechanisms import defences
 from fairfl.mechanisms.base import Round, Setting, State, Step
 from fairfl.mechanisms.cgsv import CGSV
 
 
 @dataclass(frozen=True)
 class Guarded(CGSV):
-    """`CGSV` with up to three corrections, see `fairfl.defences`; with all of them off it does what CGSV does.
+    """`CGSV` with up to three corrections, see `fairfl.mechanisms.defences`; with all of them off it does what CGSV does.
 
     Derived in the chapter "When agents cheat".
 

@@ -16,7 +16,7 @@ from torch.func import functional_call, vmap
 from torch.nn.utils.rnn import pad_sequence
 
 from fairfl import vectors
-from fairfl.parallel import spread
+from fairfl._parallel import spread
 from fairfl.partition import Agent
 from fairfl.randomness import generator
 from fairfl.training.local import LocalTraining

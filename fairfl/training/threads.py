@@ -1,6 +1,6 @@
 """Local training with an agent a thread: for networks on a CPU that keep a core busy.
 
-See `fairfl.parallel` for why not all cores work on one agent.
+See `fairfl._parallel` for why not all cores work on one agent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fairfl import vectors
-from fairfl.parallel import spread
+from fairfl._parallel import spread
 from fairfl.partition import Agent
 from fairfl.training import plain
 from fairfl.training.local import LocalTraining
@@ -34,7 +34,7 @@ def train(
     (see `fairfl.models.TextCNN`) is trained in the restricted form.
 
     Args:
-        workers: threads; default as in `fairfl.parallel.spread`.
+        workers: threads; default as in `fairfl._parallel.spread`.
     """
     updates, trained_buffers = torch.zeros_like(models), buffers.clone()
 

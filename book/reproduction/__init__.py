@@ -1,0 +1,4 @@
+"""The paper's tables and figures, measured again: ``python -m book.reproduction --help``.
+
+Reads `data/paper`, writes `data/results`; works inside the checkout only.
+"""

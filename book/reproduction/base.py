@@ -1,0 +1,50 @@
+"""Runs, methods and columns: what tables and figures are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from fairfl.runs.settings import Settings
+
+
+class Run(NamedTuple):
+    """A run and the file of its record, below the folder of results."""
+
+    file: str
+    settings: Settings
+
+    def path(self, results: Path) -> Path:
+        return results / self.file
+
+
+# Rows of Tables 1 and 2: the mechanism and its hyperparameters
+METHODS: dict[str, tuple[str, dict]] = {
+    "standalone": ("standalone", {}),
+    "fedavg": ("fedavg", {}),
+    "qffl": ("qffl", {}),
+    "cffl": ("cffl", {}),
+    "eci": ("eci", {}),
+    "dw": ("dw", {}),
+    "rr": ("rr", {}),
+    "eu": ("eu", {}),
+    "cgsv-beta1": ("cgsv", {"beta": 1.0}),
+    "cgsv-beta1.2": ("cgsv", {"beta": 1.2}),
+    "cgsv-beta1.5": ("cgsv", {"beta": 1.5}),
+    "cgsv-beta2": ("cgsv", {"beta": 2.0}),
+}
+# Rows of Table 3, and the value that the paper approximates
+TIMED = {name: METHODS[name] for name in ("fedavg", "qffl", "cffl", "eci", "dw", "rr", "eu", "cgsv-beta1")}
+TIMED["cgsv-exact"] = ("cgsv", {"beta": 1.0, "valuation": "exact"})
+
+
+class Column(NamedTuple):
+    """A federation that all methods run on."""
+
+    dataset: str
+    agents: int
+    partition: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.dataset}-{self.agents}-{self.partition}"

@@ -1,0 +1,1 @@
+"""Tables and verdicts of the book's pages, made from the records."""

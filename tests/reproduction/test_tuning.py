@@ -1,0 +1,77 @@
+"""The extended choice of settings: the same number for all, and what lies at an edge."""
+
+import pytest
+import torch
+
+from book.reproduction import choice, plan, tuning
+from fairfl.history import History
+from fairfl.runs.recommendations import recommended
+from fairfl.runs.records import Record, save
+
+
+def write(run, results, accuracy):
+    history = History(("1", "2"))
+    last = run.settings.rounds
+    early, late = (torch.tensor([a, a - 0.1]) for a in (1 - accuracy, accuracy))
+    history._series["validation_accuracy"] = {1: early, last: late}
+    run.path(results).parent.mkdir(exist_ok=True)
+    save(Record(run.settings, history, {}), run.path(results))
+
+
+@pytest.mark.parametrize("dataset", tuning.ORDER)
+def test_every_family_has_as_many_different_candidates(dataset):
+    found = tuning.candidates(dataset)
+    assert len({len(tried) for tried in found.values()}) == 1
+    for family, tried in found.items():
+        assert len({tuple(candidate.items()) for candidate in tried}) == len(tried)
+        assert all(c in tried for c in choice.candidates(dataset)[family])
+
+
+def test_runs_are_those_of_choice_and_more_on_seeds_that_no_table_has():
+    found = list(tuning.runs())
+    assert len({run.file for run in found}) == len(found)
+    earlier = [run.settings for run in choice.runs()]
+    assert all(settings in [run.settings for run in found] for settings in earlier)
+    seeds = {run.settings.seed for run in found}
+    assert not seeds & {run.settings.seed for run in plan.everything()}
+    assert all(run.settings.recorded == "validation" for run in found)
+
+
+@pytest.mark.parametrize("dataset", tuning.ORDER)
+def test_a_constant_gamma_is_among_the_candidates(dataset):
+    assert any(c["gamma_decay"] == 1 for c in tuning.candidates(dataset)["cgsv"])
+
+
+def test_travel_by_hand():
+    settings = recommended("digits", rounds=3)
+    assert tuning.travel(settings) == pytest.approx(0.5 * (1 + 0.97 + 0.97**2))
+
+
+def test_a_score_is_the_mean_of_agents_partitions_and_seeds_in_the_last_round(tmp_path):
+    candidate = tuning.candidates("digits")["qffl"][0]
+    wanted = {("pow", 100): 0.9, ("pow", 101): 0.7, ("pow", 102): 0.5,
+              ("cla", 100): 0.5, ("cla", 101): 0.3, ("cla", 102): 0.4}
+    for run in tuning.runs(("digits",)):
+        if "qffl" in run.file and "lr0.05-q0.1-" in run.file:
+            write(run, tmp_path, wanted[run.settings.partition, run.settings.seed])
+    # the second agent has .1 less than the first
+    assert tuning.score("digits", "qffl", candidate, tmp_path) == pytest.approx(50)
+    assert [c for c, _ in tuning.scores("digits", "qffl", tmp_path)] == [candidate]
+
+
+@pytest.mark.parametrize(("best", "wanted"), [
+    ({"lr": 0.05, "gamma": 0.5, "gamma_decay": 0.95}, ["lr", "travel"]),
+    ({"lr": 0.1, "gamma": 4.0, "gamma_decay": 0.97}, ["travel"]),
+    ({"lr": 0.4, "gamma": 1.0, "gamma_decay": 0.97}, ["lr"]),
+    ({"lr": 0.2, "gamma": 1.0, "gamma_decay": 0.97}, []),
+])
+def test_edges(tmp_path, best, wanted):
+    for candidate in tuning.candidates("digits")["cgsv"]:
+        for run in tuning._runs("digits", "cgsv", candidate):
+            write(run, tmp_path, 0.8 if candidate == best else 0.5)
+    assert tuning.edges("digits", "cgsv", tmp_path) == wanted
+
+
+def test_edges_need_a_run(tmp_path):
+    with pytest.raises(ValueError, match="no candidate of cgsv has been run on mnist"):
+        tuning.edges("mnist", "cgsv", tmp_path)

@@ -1,0 +1,97 @@
+"""A run as it stands, in a file."""
+
+import pickle
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from fairfl import datasets
+from fairfl.runs import checkpoint, running
+from fairfl.runs.recommendations import recommended
+
+
+@pytest.fixture(scope="module")
+def fed():
+    settings = recommended("digits", "pow", agents=3, size=20, mechanism="rr")
+    return running.federation(replace(settings, local=replace(settings.local, epochs=1)), datasets.load("digits"))
+
+
+@pytest.fixture
+def saved(fed, tmp_path):
+    history = fed.run(2)
+    file = tmp_path / "run.checkpoint"
+    checkpoint.save(file, history, {"seed": 0, "note": None})
+    return history, file
+
+
+def test_everything_that_decides_the_next_round_comes_back(fed, saved):
+    history, file = saved
+    found = checkpoint.load(file)
+    assert found.about == {"seed": 0, "note": None}
+    last, again = history.last, found.history.last
+    assert again.t == 2 and again.updates is None
+    for name in ("server", "models", "buffers"):
+        assert torch.equal(getattr(again, name), getattr(last, name)) and getattr(again, name).dtype == getattr(
+            last, name).dtype
+    assert again.state.keys() == last.state.keys()
+    assert found.history.to_dict() == history.to_dict()
+    on, off = fed.run(1, history=found.history), fed.run(1, history=history)
+    assert torch.equal(on.last.models, off.last.models)
+
+
+def test_state_of_tensors_and_numbers(saved, tmp_path):
+    history, file = saved
+    history.last = replace(history.last, state={"r": torch.tensor([0.25, 0.75]), "n": 3, "x": 0.1,
+                                                "out": torch.tensor([True, False])})
+    checkpoint.save(file, history, {})
+    state = checkpoint.load(file).history.last.state
+    assert state["n"] == 3 and state["x"] == 0.1 and state["r"].tolist() == [0.25, 0.75]
+    assert state["out"].dtype == torch.bool and state["out"].tolist() == [True, False]
+
+
+def test_a_round_that_was_recorded_by_half_is_left_out(saved):
+    history, file = saved
+    history.add(replace(history.last, t=3), {"staleness": torch.ones(3)})
+    history.last = replace(history.last, t=2)
+    checkpoint.save(file, history, {})
+    found = checkpoint.load(file).history
+    assert all(max(found.rounds(name).tolist()) <= 2 for name in found.names)
+
+
+def test_half_a_file_and_other_files_are_named(saved, tmp_path):
+    _, file = saved
+    whole = file.read_bytes()
+    for wrong in (b"", whole[: len(whole) // 2], whole[:-7], b"{}", whole.replace(b'{"', b'["', 1)):
+        file.write_bytes(wrong)
+        with pytest.raises(ValueError, match="run.checkpoint is damaged or not a checkpoint"):
+            checkpoint.load(file)
+    for missing in ("models", "json"):
+        with zipfile.ZipFile(tmp_path / "other.zip", "w") as new:
+            file.write_bytes(whole)
+            with zipfile.ZipFile(file) as old:
+                for name in old.namelist():
+                    if not name.startswith(missing):
+                        new.writestr(name, old.read(name))
+        with pytest.raises(ValueError, match="other.zip is damaged or not a checkpoint"):
+            checkpoint.load(tmp_path / "other.zip")
+    with pytest.raises(FileNotFoundError):
+        checkpoint.load(tmp_path / "none")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("code from the file was run",))
+
+
+def test_no_code_from_the_file_is_run(saved, tmp_path):
+    history, file = saved
+    with np.load(file) as arrays:
+        plain = dict(arrays)
+    np.savez(tmp_path / "bomb.npz", **{**plain, "models": np.array([Bomb()], dtype=object)})
+    (tmp_path / "bomb.pickle").write_bytes(pickle.dumps(Bomb()))
+    for name in ("bomb.npz", "bomb.pickle"):
+        with pytest.raises(ValueError, match=f"{name} is damaged or not a checkpoint"):
+            checkpoint.load(tmp_path / name)
