@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
-from notebooks import KERNEL, setup_source
 from repository import web_url
 
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 IGNORED_AT_MOST = 2
 BYTES_AT_MOST = 3_000_000
 ALT_AT_LEAST = 20  # characters
@@ -16,6 +17,12 @@ WIDGET_STATE, WIDGET_VIEW = "application/vnd.jupyter.widget-state+json", "applic
 TYPED_NUMBER = re.compile(r"\b(?:chapters?|ch\.)\s+\d+", re.IGNORECASE)
 LOCAL_PATH = re.compile(r"(?<![\w/.])(?:/(?:home|root|tmp|work|workspace|mnt|Users)/|[A-Z]:\\)")
 FENCE = r"^[`:]{3,}"
+
+
+def setup_source(url: str) -> str:
+    """The standard first code cell for a project at this address ("" for none)."""
+    text = Path(__file__).with_name("setup_cell.py").read_text()
+    return text.replace('REPO = ""', f'REPO = "{url}"').strip()
 
 
 def typed_numbers(text: str) -> list[str]:

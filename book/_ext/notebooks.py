@@ -13,13 +13,12 @@ import time
 from pathlib import Path
 
 import nbformat
+from conventions import KERNEL, faults, setup_source
 from nbclient import NotebookClient
 from repository import repository
 
-EXT = Path(__file__).resolve().parent
-BOOK = EXT.parent
+BOOK = Path(__file__).resolve().parents[1]
 BUDGET = 15  # seconds a chapter may take, without the start of its kernel
-KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 
 
@@ -30,12 +29,6 @@ def chapters(names: list[str]) -> list[Path]:
     if unknown:
         raise SystemExit(f"no chapter named {', '.join(unknown)}; there are: {', '.join(found)}")
     return [found[Path(name).stem] for name in names] or list(found.values())
-
-
-def setup_source(url: str) -> str:
-    """The standard first code cell for a project at this address ("" for none)."""
-    text = (EXT / "setup_cell.py").read_text()
-    return text.replace('REPO = ""', f'REPO = "{url}"').strip()
 
 
 def put_setup_cell(notebook, url: str) -> None:
@@ -81,8 +74,6 @@ def renew(path: Path, url: str) -> float:
 
 
 if __name__ == "__main__":
-    from conventions import faults
-
     for chapter in chapters(sys.argv[1:]):
         print(f"{chapter.stem} ...", end=" ", flush=True)
         took = renew(chapter, repository()[0])
