@@ -78,7 +78,8 @@ class Federation:
         self.layout = vectors.layout(self.module)
         self.mechanism, self.local, self.gamma, self.seed = mechanism, local, gamma, seed
         self.device, self.buffers, self.attacks = torch.device(device), buffers, dict(attacks or {})
-        self.agents = [Agent(agent.key, agent.x.to(device), agent.y.to(device)) for agent in agents]
+        self.agents = [Agent(key, x.to(device), y.to(device), (y if true is None else true).to(device))
+                       for key, x, y, true in agents]
         self.test, self.validation = (
             pair and (pair[0].to(device), pair[1].to(device)) for pair in (test, validation)
         )

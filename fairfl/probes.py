@@ -62,6 +62,28 @@ def union_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tenso
     return {"union_loss": loss, "server_union_loss": server}
 
 
+def shard_losses(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """F_j(w_{i,t}), (N, N): the model of agent i (row) on the samples of agent j (column)
+    with the labels it holds; and F_j(w_t), (N,).
+
+    Each training loss sum_j c_j F_j is this matrix times c. With c = p, the shares of all
+    samples, it is the `union_loss`; with c = r_t what the authors' main.py writes. The
+    diagonal is the `own_loss`.
+    """
+    found = [_agents_and_server(federation, snapshot, agent.x, agent.y, 0)
+             for agent in federation.agents]
+    losses, server = zip(*found, strict=True)
+    return {"shard_losses": torch.stack(losses, 1), "server_shard_losses": torch.stack(server)}
+
+
+def true_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    """As `union_loss`, with the labels from before `partition.label_noise`: how well the
+    models fit what is true, which no weights can bend."""
+    union = _union(federation, "true_y")
+    loss, server = _agents_and_server(federation, snapshot, *union, 0)
+    return {"true_loss": loss, "server_true_loss": server}
+
+
 def server_gradient(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
     """|grad F(w_t)|, F as in `union_loss`: how near to a stationary point the server is (Theorem 2)."""
     found = evaluation.gradient(
@@ -134,9 +156,10 @@ def trained_test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping
     return {"trained_test_accuracy": federation.evaluate(snapshot.trained, x, y, snapshot.buffers)[1]}
 
 
-def _union(federation: Federation) -> tuple[Tensor, Tensor]:
-    """All agents' samples, and the labels they hold."""
-    return tuple(torch.cat([getattr(agent, name) for agent in federation.agents]) for name in ("x", "y"))
+def _union(federation: Federation, labels: str = "y") -> tuple[Tensor, Tensor]:
+    """All agents' samples, and the labels they hold, or those before label noise."""
+    return tuple(torch.cat([getattr(agent, name) for agent in federation.agents])
+                 for name in ("x", labels))
 
 
 def _test_set(federation: Federation, probe: str) -> tuple[Tensor, Tensor]:

@@ -67,6 +67,38 @@ def test_losses_and_accuracies(run):
     assert accuracy["server_test_accuracy"].item() == pytest.approx(accuracy["test_accuracy"][best].item())
 
 
+def test_losses_on_each_shard_give_all_weightings(run):
+    """Rows are models, columns shards: times the size shares it is F, times one agent's
+    weight alone that agent's loss, on the diagonal its own."""
+    fed, snapshot = run
+    seen, union = probes.shard_losses(fed, snapshot), probes.union_loss(fed, snapshot)
+    losses, server = seen["shard_losses"], seen["server_shard_losses"]
+    shares = fed.setting.size_shares
+    torch.testing.assert_close(losses @ shares, union["union_loss"])
+    torch.testing.assert_close(server @ shares, union["server_union_loss"])
+    torch.testing.assert_close(losses.diagonal(), probes.own_loss(fed, snapshot)["own_loss"])
+    last = fed.agents[2]
+    wanted = fed.evaluate(snapshot.models[:1], last.x, last.y)[0]
+    torch.testing.assert_close(losses[:1, 2], wanted)
+
+
+def test_the_loss_on_true_labels_is_that_of_agents_without_noise():
+    data = datasets.load("digits")
+    clean = partition.uniform(data, agents=2, size=40, seed=0)
+    noisy = partition.label_noise(clean, (0.6, 0.0), data.classes, seed=0)
+    noisy = partition.label_noise(noisy, (0.0, 0.3), data.classes, seed=1)  # on top
+    one, other = (Federation(agents, models.build("digits_cnn", seed=0), CGSV())
+                  for agents in (noisy, clean))
+    snapshot = next(iter(one.rounds(1)))
+    seen, wanted = probes.true_loss(one, snapshot), probes.union_loss(other, snapshot)
+    assert seen["true_loss"].tolist() == wanted["union_loss"].tolist()
+    assert seen["server_true_loss"] == wanted["server_union_loss"]
+    held = probes.union_loss(one, snapshot)["union_loss"]
+    assert (held - seen["true_loss"]).abs().min() > 1e-3
+    without = probes.true_loss(other, snapshot)["true_loss"]  # no noise: what they hold
+    assert without.tolist() == wanted["union_loss"].tolist()
+
+
 def test_the_gradient_at_the_server(run):
     """Against differences of F along the gradient and across it, and against the probe of the losses."""
     fed, snapshot = run

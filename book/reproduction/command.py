@@ -28,6 +28,7 @@ TARGETS = {
     "scaling": "Constant Gamma, clipping, and updates as they are, for CGSV and FedAvg; and longer runs on CLA.",
     "precision": "Two columns of Table 1 in bfloat16.",
     "guarantee": "Premise and conclusion of Theorem 2, with a decaying and with a constant Gamma.",
+    "losses": "Fig. 2, the guarantee and Fig. 7 with the loss of each model on each agent's samples.",
     "grid": "alpha, Gamma and beta on digits.",
     "updates": "Ten agents whose updates the chapter on the cosine approximation values.",
     "choice": "The candidates among which the settings were chosen, on the validation set.",

@@ -64,7 +64,7 @@ def recorded(settings: Settings, test: int, validation: int, samples: int) -> in
 
     if settings.recorded == "validation":
         return times(settings.accuracy_every or last, 1) * n * validation
-    if settings.recorded == "guarantee":  # a gradient costs three evaluations
+    if settings.recorded in ("guarantee", "losses"):  # a gradient costs three evaluations
         return (times(settings.evaluate_every, 1) + 1) * (n + 4) * samples
     kinds = 1 if settings.mechanism == "standalone" else 2
     accuracies = times(settings.accuracy_every or last, 1 if settings.recorded == "end" else 2) * kinds * n * test

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from book.reproduction import choice, experiments, tuning
 from book.reproduction.base import METHODS, TIMED, Column, Run
-from fairfl.runs.recommendations import recommended
+from fairfl.runs.recommendations import recommended, starting
 from fairfl.schedules import Schedule
 
 MNIST_10 = tuple(Column("mnist", 10, kind) for kind in ("cla", "pow", "uni"))
@@ -93,6 +93,27 @@ def guarantee() -> Iterator[Run]:
                       rounds=60, evaluate_every=5, gamma=Schedule(0.5, decay))
 
 
+def losses() -> Iterator[Run]:
+    """Fig. 2, the guarantee and Fig. 7 with the loss of every model on every agent's
+    samples: all weightings of the training loss follow from it."""
+    for seed in (0, 1, 2):
+        for dataset in ("digits", "mnist"):
+            settings = replace(experiments.label_noise(dataset, seed), recorded="losses")
+            yield Run(f"losses/fig2-{dataset}-seed{seed}.json", settings)
+    for seed in (0, 1, 2):
+        for kind in ("pow", "cla"):
+            for variant, decay in (("settling", 0.95), ("constant", 1.0)):
+                settings = starting("mnist", kind, 10, mechanism_options={"beta": 1.0},
+                                    gamma=Schedule(0.5, decay), rounds=60, seed=seed,
+                                    evaluate_every=5, accuracy_every=None, recorded="losses")
+                yield Run(f"losses/guarantee-{kind}-{variant}-seed{seed}.json", settings)
+    for seed in (0, 1, 2):
+        for found in altruism(seed):
+            beta = found.settings.mechanism_options["beta"]
+            yield Run(f"losses/fig7-beta{beta:g}-seed{seed}.json",
+                      replace(found.settings, recorded="losses", evaluate_every=10))
+
+
 HALVED = (Column("sst", 5, "pow"), Column("mnist", 10, "pow"))
 
 
@@ -140,7 +161,7 @@ def everything() -> list[Run]:
     """One seed of what the book cannot do without, then more seeds, then the large columns."""
     found = [*cells(MNIST_10, 0), *cells(TEXT, 0), *cells(DIGITS, 0), *label_noise(), *altruism(0),
              *three_agents(0), *timing(), *lock_in(0), *scalings(0), *grid(), *updates(), *guarantee(),
-             *precisions()]
+             *precisions(), *losses()]
     for seed in (1, 2):
         found += [*cells((*MNIST_10, *TEXT, *DIGITS), seed), *altruism(seed), *lock_in(seed), *scalings(seed)]
     found += [*cells(CIFAR_10, 0), *cells(MNIST_20, 0), *cells(MNIST_10, 3), *cells(MNIST_10, 4)]
@@ -160,6 +181,7 @@ TARGETS = {
     "scaling": lambda: [found for seed in (0, 1, 2) for found in (*lock_in(seed), *scalings(seed))],
     "precision": lambda: list(precisions()),
     "guarantee": lambda: list(guarantee()),
+    "losses": lambda: list(losses()),
     "grid": lambda: list(grid()),
     "updates": lambda: list(updates()),
     "choice": lambda: list(choice.runs()),

@@ -13,7 +13,7 @@ from fairfl.randomness import generator
 def label_noise(
     agents: Sequence[Agent], fractions: Sequence[float] | Mapping[str, float], classes: int, seed: int
 ) -> list[Agent]:
-    """New agents, with round(fraction * n) of an agent's n labels changed (Sec. 3.4 of the paper).
+    """New agents, with round(fraction * n) of an agent's n labels changed (Sec. 3.4 of the paper); `true_y` keeps them.
 
     A changed label is drawn uniformly from the *other* classes. With the same seed, a larger fraction changes
     the labels that a smaller one changes, to the same values, and some more.
@@ -48,4 +48,4 @@ def _corrupt(agent: Agent, fraction: float, classes: int, seed: int) -> Agent:
     shift = torch.randint(1, classes, (n,), generator=draws)[: len(changed)]
     y = agent.y.clone()
     y[changed] = (y[changed] + shift) % classes
-    return agent._replace(y=y)
+    return agent._replace(y=y, true_y=agent.y if agent.true_y is None else agent.true_y)

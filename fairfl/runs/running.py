@@ -73,6 +73,12 @@ def standard_probes(settings: Settings) -> Sequence[probes.Probe]:
         k, wanted = settings.evaluate_every, (probes.union_loss, probes.server_gradient)
         seen = (probes.every(k, probe, last) for probe in wanted)
         return probes.log, probes.download, probes.server_distance, *seen
+    if settings.recorded == "losses":
+        wanted = [probes.shard_losses, probes.server_gradient]
+        wanted += [probes.true_loss] * bool(settings.label_noise)
+        seen = (probes.every(settings.evaluate_every, probe, last) for probe in wanted)
+        tested = probes.every(accuracy_every, probes.test_results, last, first=False)
+        return probes.log, probes.download, probes.server_distance, *seen, tested
     if settings.recorded == "end":
         losses = (probes.every(last, probe, first=False) for probe in (probes.union_loss, probes.own_loss))
         return probes.log, probes.lengths, probes.every(accuracy_every, probes.test_results, last, first=False), *losses

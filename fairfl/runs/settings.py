@@ -26,7 +26,8 @@ class Settings:
     (and every `accuracy_every` rounds where that is given), and in each round only what the mechanism logs and the
     lengths of updates. "validation": accuracies on the validation set every `accuracy_every` rounds, nothing else.
     "guarantee": what Theorem 2 speaks of, downloads and distances in each round, losses on all samples and the gradient
-    of the server's every `evaluate_every` rounds.
+    of the server's every `evaluate_every` rounds. "losses": the same with each model's loss on each agent's samples, and
+    under label noise on the true labels, in the place of that on all samples; and test results as for "end".
     """
 
     dataset: str

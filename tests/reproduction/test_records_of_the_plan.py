@@ -11,7 +11,7 @@ RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
 PLANNED = {run.file: run for run in (*plan.everything(), *choice.runs(), *tuning.runs())}
 
 
-@pytest.mark.parametrize("folder", ["runs", "grid", "choice", "tuning"])
+@pytest.mark.parametrize("folder", ["runs", "grid", "choice", "tuning", "losses"])
 def test_the_settings_of_every_record_are_those_of_the_plan(folder):
     for file in sorted((RESULTS / folder).glob("*.json")):
         name = f"{folder}/{file.name}"

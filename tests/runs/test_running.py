@@ -99,6 +99,18 @@ def test_what_the_guarantee_needs_is_recorded(record):
         assert history[name].isfinite().all()
 
 
+@pytest.mark.parametrize("noise", [(), (0.2, 0.4, 0.6, 0.0, 0.0)])
+def test_losses_on_each_shard_are_recorded_beside_the_rest(record, noise):
+    settings = replace(record.settings, recorded="losses", rounds=3, evaluate_every=2,
+                       label_noise=noise)
+    history = running.run(settings).history
+    assert history.rounds("shard_losses").tolist() == [1, 2, 3]
+    assert history["shard_losses"].shape == (3, 5, 5)
+    assert ("true_loss" in history.names) == bool(noise)
+    assert history.rounds("test_loss").tolist() == [3]
+    assert {"psi", "r", "server_distance", "download_cosine"} <= set(history.names)
+
+
 def test_ten_agents_on_digits_record_the_cosines_of_their_updates():
     data = datasets.load("digits")
     for name, settings in experiments.updates("digits").items():
