@@ -208,3 +208,24 @@ def verify(what, wanted, seeds, data_root, results, rounds, whole) -> None:
         click.echo("\n  ".join([f"{run.file}: {'WRONG' if found else 'verified'}", *found]), err=bool(found))
     if bad:
         raise click.ClickException(f"{bad} of {len(runs)} records are not what their settings give")
+
+
+@reproduce.command()
+@click.argument("names", nargs=-1)
+@_data_root
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
+              default=Path("data/results/data.json"), help="The file to write.")
+def counts(names: tuple[str, ...], data_root: Path | None, output: Path) -> None:
+    """Count samples, classes and words of data sets, for pages built without them.
+
+    NAMES: as of `fairfl data`.  [default: all that have a name]
+    """
+    from book.reproduction import counts
+    from fairfl import datasets
+
+    try:
+        found = {name: counts.of(name, data_root) for name in names or datasets.DATASETS}
+        counts.save(found, output)
+    except (ValueError, OSError, datasets.DataError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"wrote {output}")

@@ -12,19 +12,17 @@ import click
 @click.option("--fetch", is_flag=True, help="Fetch what is missing, and the original where only a copy lies.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where the data sets lie or are fetched to.  "
               "[default: $FAIRFL_DATA, else the user's cache]")
-@click.option("--summary", type=click.Path(path_type=Path, dir_okay=False),
-              help="Also count samples, classes and words, and write the counts to this file as JSON.")
-def data(names: tuple[str, ...], fetch: bool, data_root: Path | None, summary: Path | None) -> None:
+def data(names: tuple[str, ...], fetch: bool, data_root: Path | None) -> None:
     """List data sets: samples, place, state, licence, citation.
 
     NAMES: digits, mnist, cifar10, mr, sst, or paths of files .npz of your own.  [default: all that have a name]
 
     The state is "intact" (each file has its published checksum), "intact, a copy", "missing" or "damaged". The exit
-    code is 1 if something that was asked for by name, or with --fetch or --summary, is not intact.
+    code is 1 if something that was asked for by name, or with --fetch, is not intact.
     """
     from fairfl import datasets
 
-    asked = bool(names or fetch or summary)
+    asked = bool(names or fetch)
     names = names or tuple(datasets.DATASETS)
     faults = []
     for name in names:
@@ -38,14 +36,6 @@ def data(names: tuple[str, ...], fetch: bool, data_root: Path | None, summary: P
     if faults and asked:
         advice = "" if fetch else "; --fetch gets what is missing"
         raise click.ClickException(f"not as it should be, see above: {', '.join(faults)}{advice}")
-    if summary:
-        from book.reproduction import counts
-
-        try:
-            counts.save({name: counts.of(name, data_root) for name in names}, summary)
-        except OSError as error:
-            raise click.ClickException(f"{summary} cannot be written: {error}") from error
-        click.echo(f"wrote {summary}")
 
 
 def _fetch(name: str, root: Path | None) -> str:

@@ -1,19 +1,15 @@
-"""The command `data`, and the counts that it writes."""
+"""The command `data`."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from book.reproduction import counts
 from fairfl import datasets
 from fairfl.__main__ import main
-from fairfl.datasets import fetching, load, mr
-
-RECORD = Path(__file__).resolve().parents[2] / "data" / "results" / "data.json"
+from fairfl.datasets import fetching, mr
 
 
 def call(*arguments):
@@ -30,7 +26,7 @@ def offline(monkeypatch):
 
 def test_help_names_everything():
     text = call("--help").output
-    for word in ("--fetch", "--data-root", "--summary", "$FAIRFL_DATA", *datasets.DATASETS, ".npz", "exit code"):
+    for word in ("--fetch", "--data-root", "$FAIRFL_DATA", *datasets.DATASETS, ".npz", "exit code"):
         assert word in " ".join(text.split())
 
 
@@ -118,43 +114,3 @@ def test_files_of_ones_own(tmp_path):
     path.write_bytes(path.read_bytes()[:-50])
     assert call(path).exit_code == 1
     assert call(tmp_path / "other.npz").exit_code == 1
-
-
-# ----------------------------------------------------------------------------------------------------- counts
-
-
-def test_counts_by_hand():
-    found = counts.of("digits")
-    assert found == {
-        "sha256": load("digits").sha256, "original": True, "shape": [1, 8, 8], "validation": None,
-        "training": [119, 122, 118, 122, 121, 122, 121, 119, 116, 120],
-        "test": [59, 60, 59, 61, 60, 60, 60, 60, 58, 60],
-    }
-
-
-def test_summary_is_written_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "new" / "counts.json"
-    result = call("digits", "--summary", path)
-    assert result.exit_code == 0 and f"wrote {path}" in result.output
-    assert json.loads(path.read_text())["digits"] == counts.of("digits")
-    result = call("digits", "mr", "--summary", path, "--data-root", tmp_path)  # one is missing
-    assert result.exit_code == 1 and list(json.loads(path.read_text())) == ["versions", "digits"]
-    result = call("digits", "--summary", path / "below")
-    assert result.exit_code == 1 and "cannot be written" in result.output.splitlines()[-1]
-
-
-@pytest.mark.parametrize("name", datasets.DATASETS)
-def test_the_recorded_counts_are_those_of_the_data(name):
-    record = json.loads(RECORD.read_text())[name]
-    if (status := datasets.status(name)).state == "missing":
-        pytest.skip(f"no {name} in {datasets.data_root()}: set FAIRFL_DATA to a folder that holds it")
-    if name == "cifar10" and status.found.original and not record["original"]:
-        record |= {"sha256": status.found.sha256, "original": True, "training": [5000] * 10}
-    assert counts.of(name) == record
-
-
-@pytest.mark.parametrize("name", datasets.DATASETS)
-def test_what_is_said_of_a_data_set_is_what_it_holds(name):
-    record, samples = json.loads(RECORD.read_text())[name], datasets.DATASETS[name].ABOUT.samples
-    if record["original"]:
-        assert tuple(sum(record[part] or [0]) for part in ("training", "validation", "test")) == samples
