@@ -14,8 +14,9 @@ How the candidates were found, with about three core hours in all:
    with another decay. Then other learning rates at a good travel. q-FFL, CFFL and
    training alone have no Gamma; they get as many steps along their learning rate and
    along q or alpha.
-3. Where the best stood at an edge, candidates beyond it were added, for every family
-   of the data set equally many. `edges` says what is left.
+3. Where the best had no neighbour on one side, candidates were added there, for every
+   family of the data set equally many. `edges` says what is left. q and alpha may end
+   at 0, where q-FFL is a plain mean and CFFL values all alike.
 
 It is a search along lines, not over the whole grid, and it looks at one seed, but for
 digits: their validation set has 120 images, so they have three seeds.
@@ -40,7 +41,8 @@ FAMILIES = ("standalone", "fedavg", "cgsv", "qffl", "cffl")
 _MOVING = {
     "digits": [(0.05, 0.5, 0.95), (0.05, 0.5, 0.97), (0.1, 0.5, 0.95), (0.1, 0.5, 0.97),
                (0.1, 0.5, 1.0), (0.1, 1.0, 0.97), (0.1, 2.0, 0.97), (0.1, 4.0, 0.97),
-               (0.1, 1.0, 1.0), (0.2, 1.0, 0.97), (0.4, 1.0, 0.97), (0.2, 2.0, 0.97)],
+               (0.1, 1.0, 1.0), (0.2, 1.0, 0.97), (0.4, 1.0, 0.97), (0.2, 2.0, 0.97),
+               (0.4, 2.0, 0.97), (0.2, 4.0, 0.97), (0.2, 2.0, 0.95)],
     "mnist": [(0.05, 0.5, 0.96), (0.05, 0.5, 0.98), (0.15, 0.5, 0.96),
               (0.15, 0.5, 0.98), (0.15, 0.5, 1.0), (0.15, 1.0, 0.98),
               (0.15, 2.0, 0.96)],
@@ -53,7 +55,7 @@ _MOVING = {
 _QFFL = {
     "digits": [(0.05, 0.1), (0.05, 1.0), (0.1, 0.1), (0.1, 1.0), (0.2, 0.1), (0.4, 0.1),
                (0.8, 0.1), (0.1, 0.01), (0.2, 0.01), (0.4, 0.01), (0.2, 0.001),
-               (0.4, 0.001)],
+               (0.4, 0.001), (0.8, 0.01), (0.8, 0.001), (0.4, 1e-4)],
     "mnist": [(0.05, 0.1), (0.05, 1.0), (0.15, 0.1), (0.15, 1.0), (0.3, 0.1),
               (0.6, 0.1), (0.3, 0.01)],
     "mr": [(5e-4, 0.1), (5e-4, 1e-4), (1e-3, 0.1), (1e-3, 1e-4), (2e-3, 1e-4),
@@ -63,7 +65,8 @@ _QFFL = {
 }
 _CFFL = {
     "digits": [(0.05, 2.0), (0.05, 5.0), (0.1, 2.0), (0.1, 5.0), (0.2, 2.0), (0.4, 2.0),
-               (0.8, 2.0), (0.1, 1.0), (0.2, 1.0), (0.4, 1.0), (0.2, 0.5), (0.2, 5.0)],
+               (0.8, 2.0), (0.1, 1.0), (0.2, 1.0), (0.4, 1.0), (0.2, 0.5), (0.2, 5.0),
+               (0.3, 2.0), (0.6, 2.0), (0.4, 5.0)],
     "mnist": [(0.05, 2.0), (0.05, 5.0), (0.15, 2.0), (0.15, 5.0), (0.3, 2.0),
               (0.6, 2.0), (0.3, 1.0)],
     "mr": [(5e-4, 2.0), (5e-4, 5.0), (1e-3, 2.0), (1e-3, 5.0), (2e-3, 2.0), (4e-3, 2.0),
@@ -72,7 +75,8 @@ _CFFL = {
                 (0.05, 10.0), (0.025, 10.0)],
 }
 _ALONE = {
-    "digits": [0.025, 0.05, 0.1, 0.2, 0.15, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.6],
+    "digits": [0.025, 0.05, 0.1, 0.2, 0.15, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.6,
+               0.125, 0.175, 0.25],
     "mnist": [0.025, 0.05, 0.15, 0.3, 0.1, 0.2, 0.6],
     "mr": [2.5e-4, 5e-4, 1e-3, 2e-3, 3e-3, 4e-3, 8e-3],
     "cifar10": [0.025, 0.05, 0.1, 0.2, 0.035, 0.07, 0.14],
@@ -144,8 +148,9 @@ def scores(dataset: str, family: str, results: Path) -> list[tuple[dict, float]]
 
 
 def edges(dataset: str, family: str, results: Path) -> list[str]:
-    """In which of its numbers the best candidate is the smallest or the largest tried:
-    "lr", "travel", "q", "alpha".
+    """In which of its numbers the best candidate has no neighbour on one side, that is no
+    smaller or no larger one was tried with the other numbers alike: "lr", "travel", "q"
+    or "alpha".
 
     Raises:
         ValueError: nothing has been run yet.
@@ -155,8 +160,12 @@ def edges(dataset: str, family: str, results: Path) -> list[str]:
         raise ValueError(f"no candidate of {family} has been run on {dataset}")
     best = _numbers(dataset, max(found, key=lambda pair: pair[1])[0])
     tried = [_numbers(dataset, candidate) for candidate, _ in found]
-    return [name for name, value in best.items()
-            if value in (min(t[name] for t in tried), max(t[name] for t in tried))]
+    open_ended = []
+    for name, value in best.items():
+        line = [t[name] for t in tried if {**t, name: value} == best]
+        if not min(line) < value < max(line):
+            open_ended.append(name)
+    return open_ended
 
 
 def _numbers(dataset: str, candidate: dict) -> dict[str, float]:
