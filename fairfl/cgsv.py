@@ -17,21 +17,17 @@ from torch import Tensor
 
 from fairfl import sampling
 from fairfl._arrays import (
+    CANCELLED,
+    check_finite,
     float64_device,
-    in_range,
-    largest,
     like,
     norms,
-    safe_scale,
-    scaled_norms,
     slices,
     tensor,
     width,
 )
 from fairfl.games import size_scaled
 from fairfl.shapley import BLOCK, LIMIT, Game, additive, check_limit, coalitions, fold
-
-CANCELLED = 1e-13       # u_S counts as 0 where |u_S|^2 is at most this times (sum of the members' norms)^2
 
 
 def gram(updates, weights=None):
@@ -43,20 +39,15 @@ def gram(updates, weights=None):
     Returns:
         (N, N) float64.
     Raises:
-        ValueError: shapes that do not match, an agent with entries that are not finite, or norms whose squares do
-            not fit into float64.
+        ValueError: shapes that do not match, or an agent with entries that are not finite.
     """
     u = tensor(updates, "updates", 2)
     r = _weights(weights, u)
-    top = largest(u, "updates")
-    scale = safe_scale(top.max())
-    total = torch.zeros(len(u), len(u), dtype=torch.float64, device=scale.device)
-    for columns in slices(u, scale):
+    total = torch.zeros(len(u), len(u), dtype=torch.float64, device=r.device)
+    for columns in slices(u):
         a = r[:, None] * columns
         total += a @ a.T
-    total = total * scale * scale
-    if not total.isfinite().all() or ((total.diagonal() == 0) & (r != 0) & (top > 0)).any():
-        raise ValueError("the squared norms do not fit into float64: scale all updates by one common factor")
+    check_finite(total.diagonal(), "updates")
     return like(total, updates)
 
 
@@ -79,25 +70,21 @@ def cosine(updates, aggregate, lengths=None):
     """Eq. (3): psi_i = cos(u_i, u_N), the cosine approximation of the CGSV; 0 where either vector is zero.
 
     Args:
-        updates: (N, D) one update u_i per row, any floating dtype and any scale.
-        aggregate: (D,) u_N. `rewards.aggregate` makes it exactly 0 where the updates cancel.
-        lengths: (N,) |u_i|, where they are known.
+        updates: (..., N, D) one update u_i per row, any floating dtype and any scale.
+        aggregate: (..., D) u_N; exactly 0 where they cancel (`rewards.aggregate`).
+        lengths: (..., N) |u_i|, where they are known.
     Returns:
-        (N,) float64, each in [-1, 1].
+        (..., N) float64, each in [-1, 1].
     """
-    u, whole = tensor(updates, "updates", 2), tensor(aggregate, "aggregate", 1)[None]
-    if whole.shape[1] != u.shape[1]:
-        raise ValueError(f"updates have {u.shape[1]} parameters but the aggregate has {whole.shape[1]}")
+    u, whole = tensor(updates, "updates"), tensor(aggregate, "aggregate")
+    if u.shape[:-2] + u.shape[-1:] != whole.shape:
+        raise ValueError(f"updates of shape {tuple(u.shape)} do not fit an aggregate of "
+                         f"shape {tuple(whole.shape)}")
     lengths = norms(u) if lengths is None else lengths
-    length = norms(whole, "aggregate")
-    scale, top = torch.ones_like(lengths), torch.ones_like(length)
-    if not (in_range(lengths) and in_range(length)):  # or a product may leave the range of a float
-        scale, top = safe_scale(largest(u, "updates")), safe_scale(largest(whole, "aggregate"))
-        lengths, length = scaled_norms(u, scale), scaled_norms(whole, top)
     inner, step = torch.zeros_like(lengths), width(u)
-    for rows, row in zip(slices(u, scale[:, None], step), slices(whole, top[:, None], step), strict=True):
-        inner += rows @ row[0]
-    products = lengths * length
+    for rows, row in zip(slices(u, step), slices(whole, step), strict=True):
+        inner += (rows @ row[..., None]).squeeze(-1)
+    products = lengths * norms(whole, "aggregate")[..., None]
     return like((inner / products).clamp(-1, 1).where(products > 0, 0.0), updates)
 
 

@@ -46,8 +46,8 @@ def test_cosine_by_hand():
     assert cgsv.cosine(updates, torch.zeros(2, dtype=F64)).tolist() == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("size", [1e-200, 1e200])
-def test_cosine_beyond_the_range_of_squares(size):
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+def test_cosine_as_far_as_squares_reach(size):
     updates = torch.tensor([[3.0, 4.0], [0.0, 1.0]], dtype=F64) * size
     assert cgsv.cosine(updates, torch.tensor([size, 0.0], dtype=F64)).tolist() == pytest.approx([0.6, 0])
 
@@ -157,10 +157,10 @@ def test_cosines_of_long_float32_vectors_are_those_of_float64(agents):
     (lambda: cgsv.exact(torch.tensor([[1.0, 2.0], [0.0, 1.0]], dtype=F64)), "symmetric"),
     (lambda: cgsv.gram(torch.tensor([[1.0], [math.inf]])), r"rows with NaN or infinity: \[1\]"),
     (lambda: cgsv.gram(torch.ones(2, 3), torch.ones(3)), "weights must be 2 finite numbers"),
-    (lambda: cgsv.gram(torch.full((2, 3), 1e-200, dtype=F64)), "do not fit into float64"),
+    (lambda: cgsv.gram(torch.full((2, 3), 1e200, dtype=F64)), "norm above 1e154"),
     (lambda: cgsv.gram(torch.ones(3)), "must have 2 dimensions"),
     (lambda: cgsv.gram(torch.ones(0, 3)), "at least one agent"),
-    (lambda: cgsv.cosine(torch.ones(2, 3), torch.ones(4)), "updates have 3 parameters but the aggregate has 4"),
+    (lambda: cgsv.cosine(torch.ones(2, 3), torch.ones(4)), r"shape \(2, 3\) do not fit an aggregate of shape \(4,\)"),
 ])
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):

@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairfl import rewards
+from fairfl import cgsv, rewards
 from fairfl.mechanisms.base import SCALINGS
 
 F64 = torch.float64
@@ -31,11 +32,19 @@ def test_a_zero_update_stays_zero_and_changes_no_other():
     torch.testing.assert_close(u[1], torch.tensor([0.6, 0.8]))
 
 
-@pytest.mark.parametrize("size", [1e-300, 1e-30, 1.0, 1e30, 1e300])
-def test_norms_beyond_the_range_of_their_squares(size):
+@pytest.mark.parametrize("size", [1e-150, 1e-30, 1.0, 1e30, 1e150])
+def test_norms_as_far_as_their_squares_reach(size):
     d = torch.tensor([[3.0, -4.0, 0.0]], dtype=F64) * size
     torch.testing.assert_close(rewards.norms(d), vector(5 * size), rtol=1e-14, atol=0)
-    torch.testing.assert_close(rewards.normalise(d, 2.0), torch.tensor([[1.2, -1.6, 0.0]], dtype=F64))
+    right = torch.tensor([[1.2, -1.6, 0.0]], dtype=F64)
+    torch.testing.assert_close(rewards.normalise(d, 2.0), right)
+
+
+def test_norms_beyond_that_are_zero_or_refused():
+    d = torch.tensor([[3.0, -4.0]], dtype=F64)
+    assert rewards.norms(1e-200 * d).tolist() == [0.0]
+    with pytest.raises(ValueError, match=r"\[0\] \(or a norm above 1e154\)"):
+        rewards.norms(1e200 * d)
 
 
 def test_lengths_of_any_size_beside_each_other_in_float32_too():
@@ -64,6 +73,17 @@ def test_updates_that_are_not_finite_are_refused(wrong):
             function()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, F64])
+@pytest.mark.parametrize("epsilon", [0.0, 1e-7, 1e-40])
+def test_zero_stays_zero_in_every_precision(dtype, epsilon):
+    d = torch.tensor([[0.0, 0.0], [3.0, 4.0], [6e-8, 0.0]]).to(dtype)
+    u = rewards.normalise(d, 0.5, epsilon)
+    assert u.dtype == dtype and u[0].tolist() == [0.0, 0.0]
+    short = d[2, 0].item() and 0.5 * d[2, 0].item() / (d[2, 0].item() + epsilon)
+    right = torch.tensor([[0.3, 0.4], [short, 0.0]])
+    torch.testing.assert_close(u[1:].float(), right, rtol=5e-3, atol=0)
+
+
 def test_epsilon_leaves_tiny_updates_short():
     u = rewards.normalise(torch.tensor([[3e-7, 4e-7]], dtype=F64), gamma=1.0, epsilon=1e-7)
     torch.testing.assert_close(u, torch.tensor([[0.5, 2 / 3]], dtype=F64))
@@ -76,7 +96,7 @@ def test_clipping_shortens_only_the_long():
 
 @pytest.mark.parametrize("gamma", [0.0, -1.0, math.nan])
 def test_gamma_must_be_positive(gamma):
-    with pytest.raises(ValueError, match="gamma must be positive"):
+    with pytest.raises(ValueError, match="gamma must be a positive, finite number"):
         rewards.normalise(torch.ones(1, 2), gamma)
 
 
@@ -105,7 +125,7 @@ def test_updates_that_cancel_but_for_rounding_sum_to_zero():
 
 
 def test_weights_must_fit():
-    with pytest.raises(ValueError, match="do not fit 3 weights"):
+    with pytest.raises(ValueError, match=r"\(2, 4\) do not fit weights of shape \(3,\)"):
         rewards.aggregate(torch.ones(2, 4), torch.ones(3))
     with pytest.raises(ValueError, match=r"NaN or infinite entries, at positions \[1\]"):
         rewards.aggregate(torch.ones(2, 4), vector(1.0, math.nan))
@@ -169,7 +189,7 @@ def test_a_negative_coefficient_downloads_nothing():
 
 @pytest.mark.parametrize("beta", [0.0, -1.0, math.nan])
 def test_beta_must_be_positive(beta):
-    with pytest.raises(ValueError, match="beta must be positive"):
+    with pytest.raises(ValueError, match="beta must be a positive number"):
         rewards.quality(vector(0.5, 0.5), beta)
 
 
@@ -186,6 +206,48 @@ def test_more_altruism_never_lowers_a_quota_and_the_best_agent_has_all(parts, be
     assert few.max() == many.max() == 1000
     assert (many >= few).all()
     assert few[r.argmax()] == 1000
+
+
+# ---- several federations at a time
+
+
+def test_leading_dimensions_give_what_each_federation_gives():
+    draws = torch.Generator().manual_seed(0)
+    updates = torch.randn(2, 3, 4, 6, generator=draws, dtype=F64)
+    updates[1, 2, 1] = 0
+    updates[0, 1] = updates[0, 1, :1] * vector(1, -2, 0.5, 0.5)[:, None]  # they cancel
+    r = torch.rand(2, 3, 4, generator=draws, dtype=F64)
+    r[0, 1] = 1.0
+    u = rewards.normalise(updates, 0.5)
+    total = rewards.aggregate(updates, r)
+    psi = cgsv.cosine(updates, total)
+    after = rewards.importance(r, psi, 0.8)
+    q = rewards.quotas(after, 2.0, 6)
+    masked = rewards.mask(total[..., None, :], q)
+    assert not total[0, 1].any() and total[0, 0].any()
+    for one in np.ndindex(2, 3):
+        assert torch.equal(u[one], rewards.normalise(updates[one], 0.5))
+        right = rewards.aggregate(updates[one], r[one])
+        torch.testing.assert_close(total[one], right, rtol=1e-14, atol=1e-15)
+        right = cgsv.cosine(updates[one], total[one])
+        torch.testing.assert_close(psi[one], right, rtol=1e-14, atol=1e-15)
+        assert torch.equal(after[one], rewards.importance(r[one], psi[one], 0.8))
+        assert torch.equal(q[one], rewards.quotas(after[one], 2.0, 6))
+        for i, count in enumerate(q[one].tolist()):
+            assert torch.equal(masked[one][i], rewards.mask(total[one], count))
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda r: rewards.quality(-r, 1.0), "eq. .5. needs a positive importance"),
+    (lambda r: rewards.importance(r, -r, 0.0, None), "eq. .4. divides by a positive sum"),
+    (lambda r: rewards.quality(torch.tensor([[1.0, math.nan]]), 1.0),
+     r"r holds NaN or infinite entries, at positions \[\[0, 1\]\]"),
+    (lambda r: rewards.quality(r.to(torch.complex64), 1.0), "one real number for each"),
+    (lambda r: rewards.quality(torch.zeros(2, 0), 1.0), r"not torch.float32 of shape \(2, 0\)"),
+])
+def test_one_federation_that_is_wrong_is_enough(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(torch.tensor([[0.5, 0.5], [-0.5, -0.5]]))
 
 
 # ---- the mask
@@ -265,6 +327,7 @@ def test_factors_are_what_scaling_multiplies_by(dtype):
         assert found.dtype == F64
         torch.testing.assert_close(d * found[:, None].to(dtype), function(d, 0.5))
     assert rewards.factors(lengths, 0.5, epsilon=5.0).tolist() == pytest.approx([0.05, 0.1, 0.5 / 5.1, 0.5 / 6])
-    assert rewards.factors(torch.tensor([1e-309, 1e-200], dtype=F64), 1.0).tolist() == [0, pytest.approx(1e200)]
-    with pytest.raises(ValueError, match="gamma must be positive"):
+    with pytest.raises(ValueError, match="unknown scaling 'none'"):
+        rewards.factors(lengths, 0.5, "none")
+    with pytest.raises(ValueError, match="gamma must be a positive, finite number"):
         rewards.factors(lengths, 0.0)

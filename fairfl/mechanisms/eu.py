@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fairfl import rewards
+from fairfl._arrays import CANCELLED
 from fairfl.downloads import sparsify
 from fairfl.mechanisms.base import Round, Setting, State, Step, check_scaling, mean_update, weighted_sum
 
@@ -49,4 +50,4 @@ def _distances(updates: Tensor, shares: Tensor) -> Tensor:
     """(N, D), (N,) -> (N,) float64."""
     mean = weighted_sum(updates, shares)
     d = torch.cat([rewards.norms((row - mean)[None]) for row in updates]).cpu()
-    return d * (d > rewards.CANCELLED * rewards.norms(updates).max().cpu())
+    return d * (d**2 > CANCELLED * rewards.norms(updates).max().cpu() ** 2)

@@ -12,8 +12,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from fairfl._arrays import CANCELLED
 from fairfl.randomness import generator
-from fairfl.rewards import CANCELLED
 from fairfl.schedules import Schedule
 
 
@@ -211,7 +211,7 @@ def step(updates: Tensor, average: Tensor, weights: Tensor, gamma: float, alpha:
     u = torch.where(lengths > 0, gamma * updates / lengths, 0.0)
     total = (weights[..., None] * u).sum(-2)
     norm = total.norm(dim=-1)
-    gone = norm <= CANCELLED * weights.sum(-1) * gamma  # as in `rewards.aggregate`
+    gone = norm**2 <= CANCELLED * (weights.sum(-1) * gamma) ** 2  # `rewards.aggregate`
     total = torch.where(gone[:, None], 0.0, total)
     psi = (u @ total[..., None])[..., 0] / (gamma * norm).clamp(min=1e-300)[:, None]
     moved = (alpha * average + (1 - alpha) * psi).clamp(min=floor)
