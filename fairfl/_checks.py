@@ -8,10 +8,12 @@ from numbers import Integral, Real
 
 
 def within(low: float, high: float, **numbers: float) -> None:
-    """ValueError unless every argument is a number in [low, high]."""
+    """ValueError unless every argument is a finite number in [low, high]."""
+    end = "]" if high < math.inf else ")"
     for name, x in numbers.items():
-        if not isinstance(x, Real) or isinstance(x, bool) or not low <= x <= high:
-            raise ValueError(f"{name} must lie in [{low:g}, {high:g}], not {x!r}")
+        number = isinstance(x, Real) and not isinstance(x, bool)
+        if not number or not low <= x <= high or abs(x) == math.inf:
+            raise ValueError(f"{name} must lie in [{low:g}, {high:g}{end}, not {x!r}")
 
 
 def positive(infinite: bool = False, **numbers: float) -> None:
@@ -28,6 +30,13 @@ def whole(least: int = 1, **numbers: int) -> None:
     for name, x in numbers.items():
         if not isinstance(x, Integral) or isinstance(x, bool) or x < least:
             raise ValueError(f"{name} must be a whole number of at least {least}, not {x!r}")
+
+
+def even(least: int = 2, **numbers: int) -> None:
+    """ValueError unless every argument is an even number of at least `least`."""
+    for name, x in numbers.items():
+        if not isinstance(x, Integral) or isinstance(x, bool) or x < least or x % 2:
+            raise ValueError(f"{name} must be an even number of at least {least}, not {x!r}")
 
 
 def known(what: str, name: object, among: Iterable[str]) -> None:

@@ -116,7 +116,7 @@ class Federation:
         if self.local.precision and self.initial.dtype == torch.float64:
             raise ValueError(f"precision={self.local.precision!r} needs a network in float32: torch's autocast leaves "
                              "torch.float64 as it is")
-        if "accuracy" in self.mechanism.needs and self.validation is None:
+        if self.mechanism.needs_validation and self.validation is None:
             raise ValueError(f"{type(self.mechanism).__name__} needs a validation set: pass validation=(x, y)")
         sets = [(f"agent {agent.key!r}", agent.x, agent.y) for agent in self.agents]
         sets += [(name, *pair) for name, pair in (("test", self.test), ("validation", self.validation)) if pair]

@@ -19,6 +19,13 @@ def test_within_refuses(x):
         _checks.within(0, 1, alpha=x)
 
 
+def test_within_an_open_end_refuses_infinity():
+    _checks.within(0, math.inf, q=10**400)
+    for x in (math.inf, -math.inf, math.nan, -1e-9):
+        with pytest.raises(ValueError, match=r"q must lie in \[0, inf\), not "):
+            _checks.within(0, math.inf, q=x)
+
+
 def test_positive():
     _checks.positive(a=1e-300, b=np.float64(2), c=3)
     _checks.positive(infinite=True, beta=math.inf)
@@ -35,6 +42,13 @@ def test_whole():
     for x in (0, 1.0, True, "2", math.nan):
         with pytest.raises(ValueError, match="agents must be a whole number of at least 1"):
             _checks.whole(agents=x)
+
+
+def test_even():
+    _checks.even(4, permutations=np.int64(4))
+    for x in (2, 5, 6.0, True, "4", math.inf, math.nan):
+        with pytest.raises(ValueError, match="permutations must be an even number of at"):
+            _checks.even(4, permutations=x)
 
 
 def test_known_lists_the_names():

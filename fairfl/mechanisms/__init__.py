@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fairfl import _checks
 from fairfl.mechanisms.base import Mechanism
 from fairfl.mechanisms.cffl import CFFL
 from fairfl.mechanisms.cgsv import CGSV
@@ -14,7 +15,7 @@ from fairfl.mechanisms.qffl import QFFL
 from fairfl.mechanisms.rr import RR
 from fairfl.mechanisms.standalone import Standalone
 
-MECHANISMS = {
+MECHANISMS: dict[str, type[Mechanism]] = {
     "cgsv": CGSV, "fedavg": FedAvg, "standalone": Standalone,
     "qffl": QFFL, "cffl": CFFL, "eci": ECI, "dw": DW, "rr": RR, "eu": EU,
     "guarded": Guarded,
@@ -25,9 +26,8 @@ def build(name: str, **hyperparameters) -> Mechanism:
     """The mechanism of this name, e.g. ``build("cgsv", beta=2)``.
 
     Raises:
-        ValueError: an unknown name; the message lists the known ones.
+        ValueError: an unknown name, or a hyperparameter outside its range.
         TypeError: a hyperparameter that this mechanism does not have.
     """
-    if name not in MECHANISMS:
-        raise ValueError(f"unknown mechanism {name!r}; known are {', '.join(MECHANISMS)}")
+    _checks.known("mechanism", name, MECHANISMS)
     return MECHANISMS[name](**hyperparameters)

@@ -1,24 +1,33 @@
 """What a mechanism sees and what it answers.
 
-A mechanism is a frozen dataclass of hyperparameters with two pure functions: `init` makes its state before round 1,
-`apply` turns the state and what arrived in a round into the next state, the aggregate and the agents' rewards. It
-handles vectors only; how they were trained is not its business. State goes in and comes out as plain data, so that
-a run can be stopped, resumed and repeated. Chapter "The whole mechanism".
+A mechanism is a frozen dataclass of hyperparameters with two pure functions: `init`
+makes its state before round 1, `apply` turns the state and what arrived in a round into
+the next state, the aggregate and the agents' rewards. It handles vectors only; how they
+were trained is not its business. State goes in and comes out as plain data, so that a
+run can be stopped, resumed and repeated. Chapter "The whole mechanism".
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
-from fairfl import rewards
+from fairfl import _checks, rewards
 from fairfl.downloads import Reward
 
-State = dict[str, Tensor | float | int]
+State = dict[str, Tensor]
+
+# How the server brings updates to comparable lengths before it sums them.
+SCALINGS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "normalised": rewards.normalise,  # all to length Gamma: eq. (1)
+    "clipped": rewards.clip,  # only those that are longer
+    "raw": lambda updates, gamma: updates,
+}
 
 
 @dataclass(frozen=True)
@@ -48,64 +57,63 @@ class Round:
     models: Tensor  # (N, D), w_{i,t-1}
     server: Tensor  # (D,), w_{t-1}
     losses: Callable[[], Tensor]  # () -> (N,), F_i(w_{i,t-1}); computed when called
-    accuracy: Callable[[Tensor], Tensor]  # (K, D) -> (K,), accuracy in [0, 1] on the validation set
+    accuracy: Callable[[Tensor], Tensor]  # (K, D) -> (K,) in [0, 1], on validation data
 
 
 class Step(NamedTuple):
-    """What the server does in a round: w_t = w_{t-1} + aggregate, w_{i,t} = w_{i,t-1} + reward of i."""
+    """What the server does: w_t = w_{t-1} + aggregate, w_{i,t} = w_{i,t-1} + reward."""
 
     aggregate: Tensor  # (D,)
     reward: Reward
     log: Mapping[str, Tensor]  # what to record, (N,) each: psi, r, q, ...
 
 
-class Mechanism(Protocol):
+@dataclass(frozen=True)
+class Mechanism(ABC):
     """The interface; see `fairfl.mechanisms.cgsv` for one that uses all of it."""
 
-    needs: frozenset[str]  # of {"losses", "accuracy"}; a federation that lacks one is refused before round 1
+    needs_validation: ClassVar[bool] = False  # whether it asks for `Round.accuracy`
 
-    def init(self, setting: Setting) -> State: ...
+    def init(self, setting: Setting) -> State:
+        """The state before round 1; a mechanism without a memory has none."""
+        return {}
 
-    def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]: ...
-
-
-# How the server brings updates to comparable lengths before it sums them.
-SCALINGS: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "normalised": rewards.normalise,  # all to length Gamma: eq. (1)
-    "clipped": rewards.clip,  # only those that are longer
-    "raw": lambda updates, gamma: updates,
-}
+    @abstractmethod
+    def apply(
+        self, state: State, round: Round, setting: Setting
+    ) -> tuple[State, Step]:
+        """The next state and what the server does. Changes none of its arguments."""
 
 
-def check_scaling(name: str) -> None:
-    """ValueError for an unknown name."""
-    if name not in SCALINGS:
-        raise ValueError(f"unknown scaling {name!r}; known are {', '.join(SCALINGS)}")
+@dataclass(frozen=True)
+class Averaging(Mechanism):
+    """A mechanism that sums as federated averaging does.
 
-
-def mean_update(round: Round, setting: Setting, scaling: str) -> Tensor:
-    """sum_i p_i u_i, p_i = n_i / sum n, (D,): what federated averaging and the baselines that sum as it does add to the
-    server's model. u_i is never made: the factor that scales an update joins its weight."""
-    lengths = rewards.norms(round.updates)
-    weights = setting.size_shares * rewards.factors(lengths, round.gamma, scaling).cpu()
-    return rewards.aggregate(round.updates, weights, lengths)
-
-
-def first_weights(name: str, setting: Setting) -> Tensor:
-    """Weights of round 1, before any value is known: "sizes" n_i / sum n, or "uniform" 1 / N. (N,) float64.
-
-    Eq. (4) starts at r_{i,0} = 0; taken as weights of eq. (1) these zeros would aggregate nothing.
+    Args:
+        scaling: of what is summed: "normalised" to length Gamma, "clipped", "raw".
     """
-    if name == "sizes":
-        return setting.size_shares
-    if name == "uniform":
-        return torch.full_like(setting.size_shares, 1 / len(setting.keys))
-    raise ValueError(f"unknown first weights {name!r}; known are 'sizes' and 'uniform'")
+
+    scaling: str = "normalised"
+
+    def __post_init__(self) -> None:
+        _checks.known("scaling", self.scaling, SCALINGS)
+
+    def mean_update(self, round: Round, setting: Setting) -> Tensor:
+        """sum_i p_i u_i, p_i = n_i / sum n, (D,): eq. (1) with the weights of Sec. 3.1.
+
+        u_i is never made: the factor that scales an update joins its weight.
+        """
+        lengths = rewards.norms(round.updates)
+        factors = rewards.factors(lengths, round.gamma, self.scaling).cpu()
+        return rewards.aggregate(round.updates, setting.size_shares * factors, lengths)
 
 
 def weighted_sum(updates: Tensor, weights: Tensor) -> Tensor:
-    """sum_i weights_i updates_i, (N, D) and (N,) -> (D,) float64. Unlike `rewards.aggregate`, which is for what the
-    server sums, it looks for no cancelling and does not round to the updates' type."""
+    """sum_i weights_i updates_i, (N, D) and (N,) -> (D,) float64.
+
+    Unlike `rewards.aggregate`, which is for what the server sums, it looks for no
+    cancelling and does not round to the updates' type.
+    """
     total = torch.zeros(updates.shape[1], dtype=torch.float64, device=updates.device)
     for row, weight in zip(updates, weights.tolist(), strict=True):
         if weight:

@@ -1,4 +1,8 @@
-"""Collaborative fairness in federated learning, CFFL (Lyu et al., 2020): reputations from a validation set."""
+"""Collaborative fairness in federated learning, CFFL (Lyu et al., 2020).
+
+Reputations come from a validation set. A baseline of Xu et al. (2021), Sec. 4.1;
+chapter "The competition".
+"""
 
 from __future__ import annotations
 
@@ -8,62 +12,61 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fairfl import rewards
+from fairfl import _checks, rewards
 from fairfl.downloads import sparsify
-from fairfl.mechanisms.base import Round, Setting, State, Step
+from fairfl.mechanisms.base import Mechanism, Round, Setting, State, Step
 from fairfl.mechanisms.validation import accuracies, coalition_models
-
-VALUES = ("accuracy", "leave_one_out")
 
 
 @dataclass(frozen=True)
-class CFFL:
-    """Reputation by validation accuracy: it decides how much of the sum an agent downloads, and who is expelled.
+class CFFL(Mechanism):
+    """Reputation decides how much of the sum one downloads, and who is expelled.
 
     With R the reputable agents and x_i agent i's share of their values in this round,
 
-        s_i = sinh(alpha |R| x_i / 5) / sum_R sinh(alpha |R| x_j / 5),    c_i <- .8 c_i + .2 s_i,    first c_i = 1 / N.
+        s_i = sinh(alpha |R| x_i / 5) / sum_R sinh(alpha |R| x_j / 5),
+        c_i <- .8 c_i + .2 s_i,    first c_i = 1 / N.
 
-    Who then has c_i < threshold / |R| is expelled: it counts no more, downloads nothing, and never comes back. The
-    remaining c are brought to sum 1, the server sums the raw updates with weights p_i / sum_R p, and agent i downloads
-    the floor(D c_i / max c) largest entries. At least two agents stay (all of them, if there are no more).
+    Who then has c_i < threshold / |R| is expelled: it counts no more, downloads
+    nothing, and never comes back. The remaining c are brought to sum 1, the server sums
+    the raw updates with weights p_i / sum_R p, and agent i downloads the
+    floor(D c_i / max c) largest entries. At least two agents stay (all of them, if
+    there are no more).
 
-    Our choices beside the publication and its code: all of an update is uploaded, nothing is clipped, nobody trains
-    beforehand, the quota has no factor n_i, entries are the largest ones and not random, |R| / 5 stands in the sinh so
-    that alpha means the same for any number of agents.
+    Our choices beside the publication and its code: all of an update is uploaded,
+    nothing is clipped, nobody trains beforehand, the quota has no factor n_i, entries
+    are the largest ones and not random, |R| / 5 stands in the sinh so that alpha means
+    the same for any number of agents.
 
     Args:
         alpha: how much the sinh favours the better, > 0.
-        threshold: see above, in [0, 1); the authors take 1/3, 1/6 where the agents' classes differ.
-        value: "accuracy" of the agent's own model after training, w_{i,t-1} + Delta w_i, as in the authors' code;
-            "leave_one_out", accuracy of w_{t-1} with the mean update of R less that without agent i's, not below 0.
-        compounding: the authors' rule, c_i <- .8 c_i + .2 x_i, then c_i <- sinh(alpha c_i) / sum_R sinh(alpha c_j). It
-            is unstable for few agents: small differences grow from round to round until nearly all are expelled.
+        threshold: see above, in [0, 1]; the authors take 1/3, 1/6 where the agents'
+            classes differ.
+        value: "accuracy" of the agent's own model after training, w_{i,t-1} +
+            Delta w_i, as in the authors' code; "leave_one_out", accuracy of w_{t-1}
+            with the mean update of R less that without agent i's, not below 0.
+        compounding: the authors' rule, c_i <- .8 c_i + .2 x_i, then
+            c_i <- sinh(alpha c_i) / sum_R sinh(alpha c_j). It is unstable for few
+            agents: small differences grow until nearly all are expelled.
 
-    Logs value, c, weights and q; an agent that is expelled has the c, weight and q 0. Derived in the chapter "The
-    competition".
-
-    Raises:
-        ValueError: a hyperparameter outside its range.
+    Logs value, c, weights and q; who is expelled has the c, weight and q 0.
     """
 
     alpha: float = 5.0
     threshold: float = 1 / 3
     value: str = "accuracy"
     compounding: bool = False
-    needs: ClassVar[frozenset[str]] = frozenset({"accuracy"})
+    needs_validation: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not self.alpha > 0:
-            raise ValueError(f"alpha must be positive, not {self.alpha!r}")
-        if not 0 <= self.threshold < 1:
-            raise ValueError(f"threshold must lie in [0, 1), not {self.threshold!r}")
-        if self.value not in VALUES:
-            raise ValueError(f"unknown value {self.value!r}; known are {', '.join(VALUES)}")
+        _checks.positive(alpha=self.alpha)
+        _checks.within(0, 1, threshold=self.threshold)
+        _checks.known("value", self.value, ("accuracy", "leave_one_out"))
 
     def init(self, setting: Setting) -> State:
         n = len(setting.keys)
-        return {"c": torch.full((n,), 1 / n, dtype=torch.float64), "reputable": torch.ones(n, dtype=torch.bool)}
+        return {"c": torch.full((n,), 1 / n, dtype=torch.float64),
+                "reputable": torch.ones(n, dtype=torch.bool)}
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
         values = self._values(state["reputable"], round, setting)
@@ -75,7 +78,9 @@ class CFFL:
         log = {"value": values, "c": c, "weights": weights, "q": reward.kept}
         return {"c": c, "reputable": reputable}, Step(total, reward, log)
 
-    def reputations(self, c: Tensor, reputable: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    def reputations(
+        self, c: Tensor, reputable: Tensor, values: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """c and who is reputable after a round with these values, (N,) each."""
         left = int(reputable.sum())
         x = (values * reputable).clamp(min=0)
@@ -84,7 +89,7 @@ class CFFL:
             c = _sinh_shares(self.alpha * (0.8 * c + 0.2 * x))
         else:
             c = 0.8 * c + 0.2 * _sinh_shares(self.alpha * left / 5 * x)
-        second = c.topk(min(2, left)).values[-1].item()  # with fewer than two there is no collaboration
+        second = c.topk(min(2, left)).values[-1].item()  # two must stay to collaborate
         stays = reputable & (c >= min(self.threshold / left, second))
         c = c * stays
         return c / c.sum(), stays
@@ -92,8 +97,12 @@ class CFFL:
     def _values(self, reputable: Tensor, round: Round, setting: Setting) -> Tensor:
         if self.value == "accuracy":
             return accuracies(round, map(torch.add, round.models, round.updates))
-        others = [reputable & (torch.arange(len(reputable)) != i) for i in range(len(reputable))]
-        found = accuracies(round, coalition_models(round, round.updates, setting.size_shares, [reputable, *others]))
+        everyone = torch.arange(len(reputable))
+        others = [reputable & (everyone != i) for i in range(len(reputable))]
+        coalitions = [reputable, *others]
+        models = coalition_models(
+            round, round.updates, setting.size_shares, coalitions)
+        found = accuracies(round, models)
         return (found[0] - found[1:]).clamp(min=0)
 
 

@@ -1,49 +1,56 @@
-"""Fair gradient rewards: the mechanism of Xu et al. (2021), Sec. 3.4."""
+"""Fair gradient rewards: the mechanism of Xu et al. (2021), Sec. 3.4, eqs. (1)-(5).
+
+Derived in "Paying with gradients", run in "The whole mechanism".
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from fairfl import approximation, cgsv, rewards
-from fairfl.downloads import sparsify
-from fairfl.mechanisms.base import Round, Setting, State, Step, check_scaling, first_weights
+from fairfl import _checks, approximation, cgsv, rewards
+from fairfl.downloads import Sparsified, sparsify
+from fairfl.mechanisms.base import SCALINGS, Mechanism, Round, Setting, State, Step
 from fairfl.randomness import derived_seed
 from fairfl.shapley import check_limit
 
-VALUATIONS = ("cosine", "first_order", "sampled", "exact")
-
 
 @dataclass(frozen=True)
-class CGSV:
-    """Value each update by its cosine to the aggregate, pay with a sparsified aggregate.
+class CGSV(Mechanism):
+    """Value each update by its cosine to the sum, pay with a sparsified sum.
 
-    In round t the server normalises and sums the updates with the coefficients r_{t-1} (eq. (1)), values each of
-    them as psi_i = cos(u_i, u_N) (eq. (3)), takes the values into the moving average r_t (eq. (4)) and lets agent i
-    download the q_i largest entries of the sum (eq. (5)). Derived in "Paying with gradients", run in "The whole
-    mechanism". The value may also be the Shapley value phi_i itself, with the weights r_{t-1} inside u_S (eq. (2)).
+    In round t the server normalises and sums the updates with the coefficients r_{t-1}
+    (eq. (1)), values each of them as psi_i = cos(u_i, u_N) (eq. (3)), takes the values
+    into the moving average r_t (eq. (4)) and lets agent i download the q_i largest
+    entries of the sum (eq. (5)). The value may also be the Shapley value phi_i itself,
+    with the weights r_{t-1} inside u_S (eq. (2)).
 
     Args:
         beta: degree of altruism, > 0; ``math.inf`` rewards all alike.
         alpha: weight of the past in r, in [0, 1].
-        scaling: "normalised" (the paper), "clipped" or "raw", see `base.SCALINGS`.
-        floor: least value of the moving average before it is normalised; None for no floor.
-        first_weights: weights of round 1, "sizes" or "uniform".
-        epsilon: added to an update's norm when dividing by it ("normalised" only).
+        scaling: "normalised" (the paper), "clipped" or "raw".
+        floor: least value of the moving average before it is normalised, > 0; None for
+            no floor.
+        first_weights: r_0 in eq. (1), "sizes" n_i / sum n or "uniform" 1 / N.
+        epsilon: added to an update's norm when dividing by it ("normalised" only), at
+            least 0.
         mask: "vector" masks the whole update, "layers" each parameter tensor by itself.
         rounding, keep_ties: see `downloads.sparsify`.
-        valuation: "cosine" (the paper), "first_order" (`approximation.first_order`), "sampled" or "exact" (`cgsv`).
-        permutations, sampling_seed: of "sampled". Permutations go by the agents' names, new ones in each round.
+        valuation: "cosine" (the paper), "first_order" (`approximation.first_order`),
+            "sampled" or "exact" (`cgsv`).
+        permutations, sampling_seed: of "sampled"; an even number, at least 4.
+            Permutations go by the agents' names, new ones in each round.
 
-    Logs psi, r, q (all (N,)), weights, the r_{t-1} that were used, and phi unless the valuation is "cosine". Where
-    the updates cancel there is nothing to value: psi = 0, nobody downloads anything, r stays.
+    Logs psi, r, q (all (N,)), weights, the r_{t-1} that were used, and phi unless the
+    valuation is "cosine". Where the updates cancel there is nothing to value: psi = 0,
+    nobody downloads anything, r stays. All numbers but beta are finite.
 
     Raises:
-        ValueError: a hyperparameter outside its range; before round 1, more agents than "exact" can value.
+        ValueError: a hyperparameter outside its range; before round 1, more agents than
+            "exact" can value.
     """
 
     beta: float = 1.0
@@ -58,57 +65,71 @@ class CGSV:
     valuation: str = "cosine"
     permutations: int = 600
     sampling_seed: int = 0
-    needs: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
-        if not self.beta > 0:
-            raise ValueError(f"beta must be positive, not {self.beta!r}")
-        if not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha must lie in [0, 1], not {self.alpha!r}")
-        if self.floor is not None and not 0 < self.floor < math.inf:
-            raise ValueError(f"floor must be positive or None, not {self.floor!r}")
-        if self.epsilon < 0 or (self.epsilon and self.scaling != "normalised"):
-            raise ValueError(f"epsilon={self.epsilon!r} needs scaling='normalised' and must not be negative")
-        if self.mask not in ("vector", "layers"):
-            raise ValueError(f"unknown mask {self.mask!r}; known are 'vector' and 'layers'")
-        if self.valuation not in VALUATIONS:
-            raise ValueError(f"unknown valuation {self.valuation!r}; known are {', '.join(VALUATIONS)}")
-        if self.permutations < 4 or self.permutations % 2:
-            raise ValueError(f"permutations must be an even number, at least 4, not {self.permutations!r}")
-        check_scaling(self.scaling)
+        _checks.positive(infinite=True, beta=self.beta)
+        _checks.within(0, 1, alpha=self.alpha)
+        _checks.known("scaling", self.scaling, SCALINGS)
+        if self.floor is not None:
+            _checks.positive(floor=self.floor)
+        _checks.known("first weights", self.first_weights, ("sizes", "uniform"))
+        _checks.within(0, math.inf, epsilon=self.epsilon)
+        if self.epsilon and self.scaling != "normalised":
+            raise ValueError(f"epsilon={self.epsilon!r} needs scaling='normalised'")
+        _checks.known("mask", self.mask, ("vector", "layers"))
+        _checks.known("rounding", self.rounding, ("floor", "ceil_below_size"))
+        valuations = ("cosine", "first_order", "sampled", "exact")
+        _checks.known("valuation", self.valuation, valuations)
+        _checks.even(4, permutations=self.permutations)
+        _checks.whole(0, sampling_seed=self.sampling_seed)
 
     def init(self, setting: Setting) -> State:
+        n = len(setting.keys)
         if self.valuation == "exact":
-            check_limit(len(setting.keys), cgsv.LIMIT)
-        # Two different things are called r_0: the weights of the first sum, and where the moving average starts.
-        return {"weights": first_weights(self.first_weights, setting),
-                "average": torch.zeros(len(setting.keys), dtype=torch.float64)}
+            check_limit(n, cgsv.LIMIT)
+        # Two things are called r_0. Eq. (4) starts at zeros, but zeros as the weights
+        # of eq. (1) would sum nothing.
+        average = torch.zeros(n, dtype=torch.float64)
+        shares = setting.size_shares
+        uniform = torch.full_like(shares, 1 / n)
+        weights = shares if self.first_weights == "sizes" else uniform
+        return {"weights": weights, "average": average}
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
-        # u_i = factor_i Delta w_i without a copy: the factors join the weights, and a cosine does not see lengths
+        # u_i = factor_i Delta w_i without a copy: the factors join the weights, and a
+        # cosine does not see lengths
         lengths = rewards.norms(round.updates)
-        weights = state["weights"] * rewards.factors(lengths, round.gamma, self.scaling, self.epsilon).cpu()
+        weights = state["weights"] * self.factors(lengths, round.gamma)
         total = rewards.aggregate(round.updates, weights, lengths)  # eq. (1)
         psi = cgsv.cosine(round.updates, total, lengths).cpu()  # eq. (3)
-        value = psi if self.valuation == "cosine" else self._phi(weights, round, setting)
+        phi = self._phi(weights, round, setting)  # eq. (2), or None
+        value = psi if phi is None else phi
+        r, new = state["weights"], state
         if psi.any():
-            r = rewards.importance(state["average"], value, self.alpha, self.floor)  # eq. (4)
-            new = {"weights": r, "average": r}
-        else:
-            r, new = state["weights"], state
-        blocks = setting.blocks if self.mask == "layers" else None
-        reward = sparsify(total, rewards.quality(r, self.beta), blocks, self.rounding, self.keep_ties)  # eq. (5)
+            r = rewards.importance(state["average"], value, self.alpha, self.floor)
+            new = {"weights": r, "average": r}  # eq. (4)
+        reward = self.pay(total, rewards.quality(r, self.beta), setting)  # eq. (5)
         log = {"weights": state["weights"], "psi": psi, "r": r, "q": reward.kept}
-        if self.valuation != "cosine":
-            log["phi"] = value
-        return new, Step(total, reward, log)
+        return new, Step(total, reward, log if phi is None else log | {"phi": phi})
 
-    def _phi(self, weights: Tensor, round: Round, setting: Setting) -> Tensor:
-        """Eq. (2), exactly or nearly, (N,)."""
+    def factors(self, lengths: Tensor, gamma: float) -> Tensor:
+        """What updates of these lengths are multiplied by, (N,) float64: eq. (1)."""
+        return rewards.factors(lengths, gamma, self.scaling, self.epsilon).cpu()
+
+    def pay(self, total: Tensor, quality: Tensor, setting: Setting) -> Sparsified:
+        """Eq. (5): each agent's part of the sum, by its quality in [0, 1], (N,)."""
+        blocks = setting.blocks if self.mask == "layers" else None
+        return sparsify(total, quality, blocks, self.rounding, self.keep_ties)
+
+    def _phi(self, weights: Tensor, round: Round, setting: Setting) -> Tensor | None:
+        """Eq. (2), exactly or nearly, (N,); None where psi stands in its place."""
+        if self.valuation == "cosine":
+            return None
         gram = cgsv.gram(round.updates, weights).cpu()
         if self.valuation == "exact":
             return cgsv.exact(gram)
         if self.valuation == "first_order":
             return approximation.first_order(gram)
         seed = derived_seed(self.sampling_seed, "valuation", round.t)
-        return cgsv.sampled(gram, seed, self.permutations, names=setting.keys).values
+        names = setting.keys
+        return cgsv.sampled(gram, seed, self.permutations, names=names).values

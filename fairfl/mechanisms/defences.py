@@ -1,7 +1,8 @@
-"""Three corrections of the cosine value and of the sum, each against one way to cheat. Chapter "When agents cheat".
+"""Corrections of the cosine value and of the sum, each against one way to cheat.
 
-They need the cosines between the updates, and between updates and last downloads, nothing else.
-`mechanisms.guarded` puts them into the mechanism. None is from the paper, which leaves adversaries to future work.
+They need the cosines between the updates, and between updates and last downloads,
+nothing else. `mechanisms.guarded` puts them into the mechanism. None is from the paper,
+which leaves adversaries to future work. Chapter "When agents cheat".
 """
 
 from __future__ import annotations
@@ -9,56 +10,66 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fairfl import _checks
 from fairfl.cgsv import CANCELLED
 
 
 def likeness(cosines: Tensor, power: float | None) -> Tensor:
-    """How much two updates count as one: s_ij = max(0, cos(u_i, u_j))^power, s_ii = 1, (N, N) -> (N, N) float64.
+    """How much two updates count as one: s_ij = max(0, cos(u_i, u_j))^power, s_ii = 1.
+
+    (N, N) -> (N, N) float64.
 
     Args:
-        power: > 0. At 8 a cosine of .5 gives .004, one of .9 gives .43. None: nobody is like another.
-
-    Raises:
-        ValueError: power is not positive.
+        power: > 0. At 8 a cosine of .5 gives .004, one of .9 gives .43. None: nobody is
+            like another.
     """
     if power is None:
         return torch.eye(len(cosines), dtype=torch.float64)
-    if not power > 0:
-        raise ValueError(f"crowding must be positive, not {power!r}")
+    _checks.positive(crowding=power)
     return cosines.double().clamp(0, 1).pow(power).fill_diagonal_(1)
 
 
 def shared(r: Tensor, alike: Tensor) -> Tensor:
-    """Weights of the sum in which a crowd counts once, (N,): r_i / m_i, m_i = sum_j s_ij, divided by their sum.
+    """Weights of the sum in which a crowd counts once, (N,).
 
-    m_i is 1 for an update that nobody shares and k for one of k equal ones.
+    r_i / m_i, m_i = sum_j s_ij, divided by their sum. m_i is 1 for an update that
+    nobody shares and k for one of k equal ones.
     """
     weights = r / alike.sum(1)
     return weights / weights.sum()
 
 
 def judges(weights: Tensor, alike: Tensor) -> Tensor:
-    """Row i: with which weights the updates are summed to value agent i, (N,) and (N, N) -> (N, N).
+    """Row i: with which weights the updates are summed to value agent i.
 
-    What is like agent i's update is left out as far as it is like it: (1 - s_ij) times the weight of agent j.
+    (N,) and (N, N) -> (N, N). What is like agent i's update is left out as far as it is
+    like it: (1 - s_ij) times the weight of agent j.
     """
     return (1 - alike) * weights
 
 
-def values(cosines: Tensor, weights: Tensor, with_downloads: Tensor | None = None) -> Tensor:
-    """cos(u_i, o_i), with o_i = sum_j weights_ij u_j / |u_j|, (N,) float64, 0 where o_i cancels.
+def values(
+    cosines: Tensor, weights: Tensor, with_downloads: Tensor | None = None
+) -> Tensor:
+    """cos(u_i, o_i), o_i = sum_j weights_ij u_j / |u_j|, (N,), 0 where o_i cancels.
 
-    With downloads: only for what is new, cos(u_i, o_i) - cos(u_i, v_i) cos(v_i, o_i), v_i the agent's last download.
-    That is what the part of u_i at right angles to v_i adds to the cosine.
+    Eq. (3) with a sum o_i for each agent, in cosines instead of vectors; where all o_i
+    are u_N it gives what `cgsv.cosine`, the body of eq. (3), gives.
+
+    With downloads: only for what is new, cos(u_i, o_i) - cos(u_i, v_i) cos(v_i, o_i),
+    v_i the agent's last download. That is what the part of u_i at right angles to v_i
+    adds to the cosine.
 
     Args:
         cosines: (N, N) of the updates with each other.
-        weights: (N, N); all rows r: psi of eq. (3). `judges`: without the agent itself.
-        with_downloads: (N, N), row i holds cos(v_i, u_j) for all j; zeros where there was no download.
+        weights: (N, N); all rows r: psi. `judges`: without the agent itself.
+        with_downloads: (N, N), row i holds cos(v_i, u_j) for all j; zeros where there
+            was no download.
     """
     squares = ((weights @ cosines) * weights).sum(1)
     there = squares > CANCELLED * weights.abs().sum(1) ** 2
     inner = (weights * cosines).sum(1)
     if with_downloads is not None:
-        inner = inner - with_downloads.diagonal() * (weights * with_downloads).sum(1)
+        along = (weights * with_downloads).sum(1)
+        inner = inner - with_downloads.diagonal() * along
     return (inner / squares.where(there, 1.0).sqrt()).clamp(-1, 1).where(there, 0.0)

@@ -1,4 +1,7 @@
-"""Extended contribution index: validation-based Shapley values (Song et al., 2019) as quotas, Xu et al., Sec. 4.1."""
+"""Extended contribution index (Song et al., 2019), a baseline of Xu et al., Sec. 4.1.
+
+Shapley values from validation accuracy become quotas. Chapter "The competition".
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fairfl import rewards
+from fairfl import _checks, rewards
 from fairfl.downloads import sparsify
-from fairfl.mechanisms.base import SCALINGS, Round, Setting, State, Step, check_scaling
+from fairfl.mechanisms.base import SCALINGS, Averaging, Round, Setting, State, Step
 from fairfl.mechanisms.validation import accuracies, coalition_models
 from fairfl.randomness import derived_seed
 from fairfl.sampling import sampled
@@ -20,40 +23,37 @@ EXACT = 5  # agents
 
 
 @dataclass(frozen=True)
-class ECI:
-    """Sum as `FedAvg` does; value the updates by the validation accuracy of all coalitions, pay by the sum of values.
+class ECI(Averaging):
+    """Sum as `FedAvg` does; pay by the sum of the agents' Shapley values.
 
-    In round t a coalition is worth what its updates alone would have made of the server's model,
-    v(S) = accuracy of w_{t-1} + sum_S p_i u_i / sum_S p_i, and v(nobody) that of w_{t-1}. Agent i's contribution index
-    CI_i is the sum over rounds of its Shapley values; it downloads the floor(D max(CI_i, 0) / max_j CI_j) largest
-    entries. The paper says only "proportional to the CIs". Our choices: this game, the plain sum, and everything for
-    everybody while no CI is positive.
+    In round t a coalition is worth what its updates alone would have made of the
+    server's model, v(S) = accuracy of w_{t-1} + sum_S p_i u_i / sum_S p_i, and
+    v(nobody) that of w_{t-1}. Agent i's contribution index CI_i is the sum over rounds
+    of its Shapley values; it downloads the floor(D max(CI_i, 0) / max_j CI_j) largest
+    entries. The paper says only "proportional to the CIs". Our choices: this game, the
+    plain sum, and everything for everybody while no CI is positive.
 
     Args:
-        scaling: see `base.SCALINGS`.
         decay: CI_i <- decay CI_i + value, in (0, 1].
-        permutations, sampling_seed: up to 5 agents the Shapley value is exact, 2^N evaluations a round; beyond it is
-            sampled (`fairfl.sampling`), at most 2 + permutations (N - 1) evaluations. Permutations go by the agents'
-            names, new ones in each round.
+        permutations, sampling_seed: up to 5 agents the Shapley value is exact, 2^N
+            evaluations a round; beyond it is sampled (`fairfl.sampling`), at most
+            2 + permutations (N - 1) evaluations. Permutations go by the agents' names,
+            new ones in each round; an even number, at least 4.
 
-    Logs phi (sums to v(all) - v(nobody), sampled too), ci, weights and q. Derived in the chapter "The competition".
-
-    Raises:
-        ValueError: a hyperparameter outside its range.
+    Logs phi (sums to v(all) - v(nobody), sampled too), ci, weights and q.
     """
 
-    scaling: str = "normalised"
     decay: float = 1.0
     permutations: int = 10
     sampling_seed: int = 0
-    needs: ClassVar[frozenset[str]] = frozenset({"accuracy"})
+    needs_validation: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_scaling(self.scaling)
-        if not 0 < self.decay <= 1:
-            raise ValueError(f"decay must lie in (0, 1], not {self.decay!r}")
-        if self.permutations < 4 or self.permutations % 2:
-            raise ValueError(f"permutations must be an even number, at least 4, not {self.permutations!r}")
+        super().__post_init__()
+        _checks.within(0, 1, decay=self.decay)
+        _checks.positive(decay=self.decay)
+        _checks.even(4, permutations=self.permutations)
+        _checks.whole(0, sampling_seed=self.sampling_seed)
 
     def init(self, setting: Setting) -> State:
         return {"ci": torch.zeros(len(setting.keys), dtype=torch.float64)}
@@ -63,8 +63,11 @@ class ECI:
         total = rewards.aggregate(u, setting.size_shares)
         phi = self._phi(_game(u, round, setting), round.t, setting.keys)
         ci = self.decay * state["ci"] + phi
-        reward = sparsify(total, (ci / ci.max()).clamp(min=0) if ci.max() > 0 else torch.ones_like(ci))
-        return {"ci": ci}, Step(total, reward, {"phi": phi, "ci": ci, "weights": setting.size_shares, "q": reward.kept})
+        some = ci.max() > 0
+        quality = (ci / ci.max()).clamp(min=0) if some else torch.ones_like(ci)
+        reward = sparsify(total, quality)
+        log = {"phi": phi, "ci": ci, "weights": setting.size_shares, "q": reward.kept}
+        return {"ci": ci}, Step(total, reward, log)
 
     def _phi(self, game: Game, t: int, keys: tuple[str, ...]) -> Tensor:
         if len(keys) <= EXACT:
@@ -75,14 +78,15 @@ class ECI:
 
 def _game(u: Tensor, round: Round, setting: Setting) -> Game:
     """v of this round, as `shapley` wants it. No coalition is evaluated twice."""
-    known: dict[tuple[bool, ...], float] = {}
+    worth: dict[tuple[bool, ...], float] = {}
 
     def game(members: Tensor) -> Tensor:
         rows = [tuple(row) for row in members.tolist()]
-        new = [row for row in dict.fromkeys(rows) if row not in known]
+        new = [row for row in dict.fromkeys(rows) if row not in worth]
         if new:
-            models = coalition_models(round, u, setting.size_shares, map(torch.tensor, new))
-            known.update(zip(new, accuracies(round, models).tolist(), strict=True))
-        return torch.tensor([known[row] for row in rows], dtype=torch.float64)
+            coalitions = map(torch.tensor, new)
+            models = coalition_models(round, u, setting.size_shares, coalitions)
+            worth.update(zip(new, accuracies(round, models).tolist(), strict=True))
+        return torch.tensor([worth[row] for row in rows], dtype=torch.float64)
 
     return game

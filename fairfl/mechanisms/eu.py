@@ -1,9 +1,11 @@
-"""Download by Euclidean distance, a baseline of Xu et al. (2021), Sec. 4.1."""
+"""Download by Euclidean distance, a baseline of Xu et al. (2021), Sec. 4.1.
+
+Chapter "The competition".
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,39 +13,27 @@ from torch import Tensor
 from fairfl import rewards
 from fairfl._arrays import CANCELLED
 from fairfl.downloads import sparsify
-from fairfl.mechanisms.base import Round, Setting, State, Step, check_scaling, mean_update, weighted_sum
+from fairfl.mechanisms.base import Averaging, Round, Setting, State, Step, weighted_sum
 
 
 @dataclass(frozen=True)
-class EU:
-    """Sum as `FedAvg` does; the nearer an agent's update to the mean update, the more of the sum it downloads.
+class EU(Averaging):
+    """Sum as `FedAvg` does; who uploads near the mean update downloads more of it.
 
-    d_i = |Delta w_i - sum_j p_j Delta w_j| is taken on the updates as they were uploaded. The paper sets q_i
-    "proportional to the negative distance", which is ill-posed: -d_i / max_j(-d_j) = d_i / d_min is at least 1 and
-    ranks the agents the wrong way round. Our choice is q_i = floor(D d_min / d_i): it lies in [0, D], falls with d_i
-    and does not depend on the scale. An agent without a distance gets everything; a distance that is rounding is none.
-
-    Args:
-        scaling: of what is summed, see `base.SCALINGS`.
-
-    Logs distance, weights and q. Derived in the chapter "The competition".
+    d_i = |Delta w_i - sum_j p_j Delta w_j| is taken on the updates as they were
+    uploaded. The paper sets q_i "proportional to the negative distance", which is
+    ill-posed: -d_i / max_j(-d_j) = d_i / d_min is at least 1 and ranks the agents the
+    wrong way round. Our choice is q_i = floor(D d_min / d_i): it lies in [0, D], falls
+    with d_i and does not depend on the scale. An agent without a distance gets
+    everything; a distance that is rounding is none. Logs distance, weights and q.
     """
 
-    scaling: str = "normalised"
-    needs: ClassVar[frozenset[str]] = frozenset()
-
-    def __post_init__(self) -> None:
-        check_scaling(self.scaling)
-
-    def init(self, setting: Setting) -> State:
-        return {}
-
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
-        shares = setting.size_shares
-        total = mean_update(round, setting, self.scaling)
-        d = _distances(round.updates, shares)
+        total = self.mean_update(round, setting)
+        d = _distances(round.updates, setting.size_shares)
         reward = sparsify(total, torch.where(d > 0, d.min() / d, 1.0))
-        return state, Step(total, reward, {"distance": d, "weights": shares, "q": reward.kept})
+        log = {"distance": d, "weights": setting.size_shares, "q": reward.kept}
+        return state, Step(total, reward, log)
 
 
 def _distances(updates: Tensor, shares: Tensor) -> Tensor:

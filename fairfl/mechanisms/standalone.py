@@ -1,24 +1,22 @@
-"""No collaboration: what each agent would reach alone, the yardstick of the paper's fairness measure (Sec. 4.1)."""
+"""No collaboration: what each agent would reach alone. Xu et al. (2021), Sec. 4.1.
+
+It is the yardstick of the paper's fairness. Chapter "Learning together".
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 
 from fairfl.downloads import OwnUpdates
-from fairfl.mechanisms.base import Round, Setting, State, Step
+from fairfl.mechanisms.base import Mechanism, Round, Setting, State, Step
 
 
 @dataclass(frozen=True)
-class Standalone:
-    """Each agent keeps its own update, nothing is aggregated, the server stays at w_0."""
-
-    needs: ClassVar[frozenset[str]] = frozenset()
-
-    def init(self, setting: Setting) -> State:
-        return {}
+class Standalone(Mechanism):
+    """Each agent keeps its own update, nothing is summed, the server stays at w_0."""
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
-        return state, Step(torch.zeros_like(round.server), OwnUpdates(round.updates), {})
+        nothing = torch.zeros_like(round.server)
+        return state, Step(nothing, OwnUpdates(round.updates), {})

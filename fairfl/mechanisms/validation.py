@@ -1,4 +1,4 @@
-"""Updates judged by a validation set, for the mechanisms that ask for one."""
+"""Updates judged by a validation set, for CFFL and ECI. Chapter "The competition"."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from fairfl.mechanisms.base import Round, weighted_sum
 HELD = 1 << 24  # entries of the models that are evaluated together: 128 MB in float64
 
 
-def coalition_models(round: Round, u: Tensor, shares: Tensor, members: Iterable[Tensor]) -> Iterator[Tensor]:
-    """What each coalition S alone would have made of the server's model: w_{t-1} + sum_S p_i u_i / sum_S p_i.
+def coalition_models(
+    round: Round, u: Tensor, shares: Tensor, members: Iterable[Tensor]
+) -> Iterator[Tensor]:
+    """What each coalition S alone would have made of the server's model, (D,):
+    w_{t-1} + sum_S p_i u_i / sum_S p_i.
 
     Args:
-        u: (N, D). shares: p, (N,). members: for each coalition a boolean (N,); the empty one has w_{t-1}.
+        u: (N, D). shares: p, (N,).
+        members: for each coalition a boolean (N,); the empty one has w_{t-1}.
     """
     for inside in members:
         weights = shares * inside
@@ -26,8 +30,13 @@ def coalition_models(round: Round, u: Tensor, shares: Tensor, members: Iterable[
 
 
 def accuracies(round: Round, models: Iterable[Tensor]) -> Tensor:
-    """Validation accuracy of each of K models (D,): (K,) float64. Only some of the models exist at a time."""
-    together, models, found = max(1, HELD // len(round.server)), iter(models), []
-    while some := list(islice(models, together)):
+    """Validation accuracy in [0, 1] of each of K models (D,): (K,) float64.
+
+    Only some of the models exist at a time.
+    """
+    together = max(1, HELD // len(round.server))
+    left = iter(models)
+    found = []
+    while some := list(islice(left, together)):
         found.append(round.accuracy(torch.stack(some)).cpu().double())
     return torch.cat(found)

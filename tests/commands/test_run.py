@@ -94,7 +94,7 @@ def test_every_option_reaches_the_settings(tmp_path):
 @pytest.mark.parametrize("wrong, word", [
     (["--colour"], "--colour"), (["--agents", "0"], "--agents"), (["--mechanism", "magic"], "known are cgsv"),
     (["--dataset", "imagenet"], "known are digits"), (["--partition", "fair"], "known are"),
-    (["--beta", "-1"], "beta must be positive"), (["--mechanism", "dw", "--beta", "1"], "beta"),
+    (["--beta", "-1"], "beta must be a positive"), (["--mechanism", "dw", "--beta", "1"], "beta"),
     (["--option", "alpha"], "NAME=VALUE"), (["--option", "alfa=1"], "alfa"), (["--lr", "-1"], "positive"),
     (["--partition-option", "colour=1"], "colour"), (["--label-noise", "a,b,c"], "could not convert"),
     (["--device", "abacus"], "--device abacus"), (["--resume", "--again"], "choose one"),

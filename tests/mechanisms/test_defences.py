@@ -137,11 +137,11 @@ def test_a_download_sent_back_is_worth_nothing():
 
 
 @pytest.mark.parametrize("wrong, message", [
-    ({"crowding": 0.0}, "crowding must be positive or None"), ({"crowding": -1.0}, "crowding"),
+    ({"crowding": 0.0}, "crowding must be a positive, finite"), ({"crowding": -1.0}, "crowding"),
     ({"valuation": "exact"}, "by the cosine, not by 'exact'"), ({"beta": 0}, "beta"),
 ])
 def test_options_outside_their_range(wrong, message):
     with pytest.raises(ValueError, match=message):
         Guarded(**wrong)
-    with pytest.raises(ValueError, match="crowding must be positive"):
+    with pytest.raises(ValueError, match="crowding must be a positive"):
         defences.likeness(torch.eye(2), 0.0)

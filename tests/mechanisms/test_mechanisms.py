@@ -184,10 +184,3 @@ def test_too_many_agents_for_the_exact_value_are_refused_before_the_first_round(
     crowd = replace(SETTING, keys=tuple(map(str, range(31))), sizes=torch.ones(31))
     with pytest.raises(ValueError, match="31 agents"):
         CGSV(valuation="exact").init(crowd)
-
-
-@pytest.mark.parametrize("options, message", [({"valuation": "guess"}, "known are cosine, first_order, sampled, exact"),
-                                              ({"permutations": 5}, "even number")])
-def test_unknown_valuations_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        CGSV(**options)

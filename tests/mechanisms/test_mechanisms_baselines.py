@@ -461,17 +461,26 @@ def test_eci_values_what_is_summed(scaling, first):
 
 
 @pytest.mark.parametrize("make, message", [
-    (lambda: DW(scaling="half"), "known are normalised, clipped, raw"),
-    (lambda: RR(scaling="half"), "known are normalised, clipped, raw"),
-    (lambda: EU(scaling="half"), "known are normalised, clipped, raw"),
-    (lambda: ECI(scaling="half"), "known are normalised, clipped, raw"),
-    (lambda: ECI(decay=0.0), "decay must lie in"),
+    *((partial(kind, scaling="half"), "known are normalised, clipped, raw")
+      for kind in (CGSV, FedAvg, DW, RR, EU, ECI)),
+    (lambda: ECI(decay=0.0), "decay must be a positive"),
+    (lambda: ECI(decay=1.1), "decay must lie in"),
     (lambda: ECI(permutations=3), "even number"),
-    (lambda: QFFL(q=-1), "q must not be negative"),
-    (lambda: QFFL(q=math.inf), "q must not be negative or infinite"),
-    (lambda: CFFL(alpha=0), "alpha must be positive"),
-    (lambda: CFFL(threshold=1), "threshold must lie in"),
+    (lambda: CGSV(permutations=2), "even number of at least 4"),
+    (lambda: QFFL(q=-1), "q must lie in"),
+    (lambda: CFFL(alpha=0), "alpha must be a positive"),
+    (lambda: CFFL(threshold=1.1), "threshold must lie in"),
     (lambda: CFFL(value="guess"), "known are accuracy, leave_one_out"),
+    (lambda: CGSV(beta=0), "beta must be a positive number"),
+    (lambda: CGSV(alpha=1.5), "alpha must lie"),
+    (lambda: CGSV(floor=0.0), "floor must be a positive"),
+    (lambda: CGSV(epsilon=-1e-9), "epsilon must lie in"),
+    (lambda: CGSV(scaling="raw", epsilon=1e-7), "needs scaling='normalised'"),
+    (lambda: CGSV(first_weights="random"), "known are sizes, uniform"),
+    (lambda: CGSV(mask="row"), "known are vector, layers"),
+    (lambda: CGSV(rounding="up"), "known are floor, ceil_below_size"),
+    (lambda: CGSV(valuation="guess"), "known are cosine, first_order, sampled, exact"),
+    (lambda: mechanisms.build("shapley"), "known are cgsv, fedavg, standalone"),
 ])
 def test_bad_hyperparameters_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
