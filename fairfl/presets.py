@@ -1,7 +1,8 @@
-"""Readings of the mechanism as sets of fields: the paper's text, and the authors' published code, now and before.
+"""Readings of the mechanism as sets of fields: the paper's text and its published code.
 
-The paper leaves gaps, and its published code fills them differently from its text. Each difference is a field with
-a name of its own, here and nowhere else; the loop knows nothing of presets.
+The paper leaves gaps, and its published code, now and before, fills them differently
+from its text. Each difference is a field with a name of its own, here and nowhere else;
+the loop knows nothing of presets.
 
     mechanism = presets.load("paper").mechanism(beta=1.2)
 
@@ -12,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
+from fairfl import _checks
 from fairfl.mechanisms.cgsv import CGSV
 from fairfl.schedules import Schedule
 from fairfl.training import LastBatch, LocalTraining
@@ -20,45 +23,51 @@ from fairfl.training import LastBatch, LocalTraining
 
 @dataclass(frozen=True)
 class Preset:
-    """Fields for the mechanism, for local training and Gamma on MNIST, and for the partitions POW and CLA."""
+    """Fields for the mechanism, for training and Gamma on MNIST, for POW and CLA."""
 
-    cgsv: Mapping[str, object]
+    cgsv: Mapping[str, Any]
     local: LocalTraining
     gamma: Schedule
-    power_law: Mapping[str, object]
-    classes: Mapping[str, object]
+    power_law: Mapping[str, Any]
+    classes: Mapping[str, Any]
 
     def mechanism(self, **changes) -> CGSV:
-        """The mechanism with this preset's fields, e.g. ``preset.mechanism(beta=2)``."""
+        """With this preset's fields, e.g. ``preset.mechanism(beta=2)``."""
         return CGSV(**{**self.cgsv, **changes})
 
 
 PRESETS = {
-    # The text of Xu et al. (2021), Secs. 3 and 4.2. Where it is silent or divides by zero: weights n_i / sum n in
-    # round 1, a floor under the moving average, ties by index, the learning rate of the published code's options.
+    # The text of Xu et al. (2021), Secs. 3 and 4.2. Where it is silent or divides by
+    # zero: weights n_i / sum n in round 1, a floor under the moving average, ties by
+    # index, the learning rate of the published code's options.
     "paper": Preset(
-        cgsv={"alpha": 0.95, "first_weights": "sizes", "floor": 1e-3, "mask": "vector", "rounding": "floor"},
-        local=LocalTraining(lr=Schedule(0.15, 0.977), epochs=1, batch_size=None),  # Delta w = -eta grad F_i
+        cgsv={"alpha": 0.95, "first_weights": "sizes", "floor": 1e-3, "mask": "vector",
+              "rounding": "floor"},
+        local=LocalTraining(  # Delta w = -eta grad F_i
+            lr=Schedule(0.15, 0.977), epochs=1, batch_size=None),
         gamma=Schedule(0.5),
         power_law={"law": "power"},
         classes={"replace": False},
     ),
-    # What the script for MNIST runs: masks layer by layer, rounds up but drops an entry of each layer even for the
-    # best agent, keeps ties, adds 1e-7 to the norms, three epochs a round with the learning rate lowered after each.
+    # What the script for MNIST runs: masks layer by layer, rounds up but drops an entry
+    # of each layer even for the best agent, keeps ties, adds 1e-7 to the norms, three
+    # epochs a round with the learning rate lowered after each.
     "published_code": Preset(
-        cgsv={"alpha": 0.95, "first_weights": "sizes", "floor": 1e-3, "epsilon": 1e-7, "mask": "layers",
-              "rounding": "ceil_below_size", "keep_ties": True},
-        local=LocalTraining(lr=Schedule(1e-3, 0.955), epochs=3, batch_size=32, decay_per="epoch"),
+        cgsv={"alpha": 0.95, "first_weights": "sizes", "floor": 1e-3, "epsilon": 1e-7,
+              "mask": "layers", "rounding": "ceil_below_size", "keep_ties": True},
+        local=LocalTraining(
+            lr=Schedule(1e-3, 0.955), epochs=3, batch_size=32, decay_per="epoch"),
         gamma=Schedule(0.5),
         power_law={"law": "arithmetic"},
         classes={"replace": True},
     ),
 }
-# The same script before September 2024 (its pull request 3): a step on the last batch of an epoch only, the learning
-# rate lowered after each round.
+# The same script before September 2024 (its pull request 3): a step on the last batch
+# of an epoch only, the learning rate lowered after each round.
 PRESETS["earlier_published_code"] = replace(
     PRESETS["published_code"],
-    local=LastBatch(lr=Schedule(1e-3, 0.955), epochs=3, batch_size=32, decay_per="round"),
+    local=LastBatch(
+        lr=Schedule(1e-3, 0.955), epochs=3, batch_size=32, decay_per="round"),
 )
 
 
@@ -68,27 +77,30 @@ def load(name: str) -> Preset:
     Raises:
         ValueError: another name; the message lists the known ones.
     """
-    if name not in PRESETS:
-        raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
+    _checks.known("preset", name, PRESETS)
     return PRESETS[name]
 
 
 def differences(first: str, second: str) -> dict[str, tuple[object, object]]:
     """What two presets set differently: "mask" -> ("vector", "layers"), ...
 
-    A field of the mechanism that a preset does not set has the mechanism's default. "steps" stands for the kind of
-    local training: on each batch, or on the last one of an epoch.
+    A field of the mechanism that a preset does not set has the mechanism's default.
+    "steps" stands for the kind of local training: on each batch, or on the last one of
+    an epoch.
 
     Raises:
         ValueError: an unknown name.
     """
-    one, two = (_flat(load(name)) for name in (first, second))
+    one = _flat(load(first))
+    two = _flat(load(second))
     return {key: (one[key], two[key]) for key in one if one[key] != two[key]}
 
 
 def _flat(preset: Preset) -> dict[str, object]:
     """All fields of a preset in one level, by their own names."""
-    parts = (preset.mechanism(), preset.local)
-    found = {field.name: getattr(part, field.name) for part in parts for field in fields(part)}
-    steps = "last batch" if isinstance(preset.local, LastBatch) else "each batch"
-    return found | {"steps": steps, "gamma": preset.gamma, **preset.power_law, **preset.classes}
+    found: dict[str, object] = {"gamma": preset.gamma}
+    for part in (preset.mechanism(), preset.local):
+        found |= {field.name: getattr(part, field.name) for field in fields(part)}
+    last = isinstance(preset.local, LastBatch)
+    found["steps"] = "last batch" if last else "each batch"
+    return found | {**preset.power_law, **preset.classes}

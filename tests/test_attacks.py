@@ -229,8 +229,8 @@ def test_the_command_takes_attacks(tmp_path):
     assert record.settings.attacks == {"2": {"kind": "scaled", "factor": 3.0, "from_round": 2},
                                        "1": {"kind": "copies"}}
     assert record.history.keys == ("1", "2", "3", "1.2")
-    for wrong, message in (("2", "KEY=KIND"), ("2=lies", "of kind 'lies'"), ("2=noise,colour=1", "agent '2'"),
-                           ("7=noise", "no agent '7'")):
+    for wrong, message in (("2", "KEY=KIND"), ("2=lies", "unknown kind 'lies'"), ("2=noise,colour=1", "agent '2'"),
+                           ("7=noise", "attacking agent '7'")):
         failed = CliRunner().invoke(main, ["run", "--dataset", "digits", "--attack", wrong, "--agents", "3",
                                            "--output", str(tmp_path / "other.json")])
         assert failed.exit_code != 0 and message in failed.output, failed.output
@@ -241,14 +241,14 @@ def test_the_command_takes_attacks(tmp_path):
 
 
 @pytest.mark.parametrize("plain_attacks, message", [
-    ({"1": {"kind": "lies"}}, "agent '1' is of kind 'lies'; known are zero, noise"),
-    ({"1": {}}, "agent '1' is of kind None"),
-    ({1: {"kind": "zero"}}, "names, which are texts, not 1"),
+    ({"1": {"kind": "lies"}}, "agent '1': unknown kind 'lies'; known are zero, noise"),
+    ({"1": {}}, "agent '1': unknown kind None"),
+    ({1: {"kind": "zero"}}, "names are texts; an attack is given for 1"),
     ({"1": {"kind": "noise", "loud": True}}, "agent '1': .*loud"),
-    ({"1": {"kind": "noise", "from_round": 0}}, "agent '1': from_round must be a whole number, at least 1, not 0"),
+    ({"1": {"kind": "noise", "from_round": 0}}, "agent '1': from_round must be a whole number of at least 1, not 0"),
     ({"1": {"kind": "noise", "from_round": True}}, "not True"),
-    ({"1": {"kind": "scaled", "factor": 0}}, "factor must be finite and not 0"),
-    ({"1": {"kind": "scaled", "factor": math.inf}}, "factor must be finite"),
+    ({"1": {"kind": "scaled", "factor": math.inf}}, r"factor must lie in \(-inf, inf\)"),
+    ({"1": "noise"}, "the attack of agent '1'"),
     ({"1": {"kind": "copies", "copies": 0}}, "copies must be a whole number"),
 ])
 def test_a_wrong_description_names_the_agent(plain_attacks, message):
@@ -259,10 +259,10 @@ def test_a_wrong_description_names_the_agent(plain_attacks, message):
 def test_attackers_must_be_agents_and_upload_what_fits():
     with pytest.raises(ValueError, match="no agent '9' to cheat; known are '1', '2', '3'"):
         small({"9": attacks.Zero()})
-    with pytest.raises(ValueError, match="no agent '9' to cheat"):
+    with pytest.raises(ValueError, match="unknown attacking agent '9'; known are 1, 2, 3"):
         attacks.join(small({}).agents, {"9": attacks.Copies()})
     for follow in ("9", "1"):
-        with pytest.raises(ValueError, match=f"agent '1' follows '{follow}'"):
+        with pytest.raises(ValueError, match=f"'1' follows: '{follow}'; known are 2, 3"):
             small({"1": attacks.Follow(agent=follow)})
 
     @dataclass(frozen=True, kw_only=True)
@@ -300,7 +300,7 @@ def test_threads_train_a_network_of_ones_own_one_at_a_time():
 
 @pytest.mark.parametrize("n", [1, 3, 6])
 @pytest.mark.parametrize("rho", [0.0, 0.1, 0.6])
-def test_the_cheating_are_the_values_of_vectors(n, rho):
+def test_the_closed_forms_are_the_values_of_vectors(n, rho):
     """Against vectors that have these cosines, the literal sum, and all permutations counted by `cgsv.exact`."""
     for gamma in (0.0, -rho, cheating.sum_of_honest(n, rho), 0.5 * cheating.sum_of_honest(n, rho)):
         gram = cheating.one_gram(n, rho, gamma)
@@ -315,9 +315,9 @@ def test_the_cheating_are_the_values_of_vectors(n, rho):
 
 
 def test_some_values_by_hand():
-    psi = cheating.psi(4, 0.2, cheating.flip(0.2))  # g = .2, b = 1.4, H^2 = 5.8
+    psi = cheating.psi(4, 0.2, -0.2)  # g = .2, b = 1.4, H^2 = 5.8
     assert psi.attacker == pytest.approx(0.2 / math.sqrt(5.8)) and psi.honest == pytest.approx(1.4 / math.sqrt(5.8))
-    assert cheating.psi(9, 0.3, cheating.noise()).attacker > 0
+    assert cheating.psi(9, 0.3, 0.0).attacker > 0
     one, two = cheating.psi(2, 0.0, 0.0), cheating.phi(2, 0.0, 0.0)
     assert one.attacker == pytest.approx(1 / math.sqrt(3)) and two.attacker == pytest.approx(1 / 3)
     copies = cheating.copies_psi(3, 9, 0.0)
@@ -327,7 +327,7 @@ def test_some_values_by_hand():
     assert cheating.expulsion(9, 0.0, 0.95) == 1
     for wrong in (lambda: cheating.one_gram(3, 0.0, 0.9), lambda: cheating.copies_gram(0, 3, 0.1),
                   lambda: cheating.copies_gram(2, 3, -0.6)):
-        with pytest.raises(ValueError, match="no .* have the cosines|there are no"):
+        with pytest.raises(ValueError, match="no .* have"):
             wrong()
 
 

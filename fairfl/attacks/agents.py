@@ -1,4 +1,7 @@
-"""Attackers who change what they train on, or how many they are. Chapter "When agents cheat"."""
+"""Attackers who change what they train on, or how many they are.
+
+Chapter "When agents cheat".
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from fairfl import _checks
 from fairfl.attacks.base import Attack, Sight
 from fairfl.partition import Agent
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labels(Attack):
-    """Trains on samples of class c as if they were of class c + 1 (the last as the first), and uploads the result."""
+    """Trains on samples of class c as if they were of class c + 1, the last as 0."""
 
     def data(self, agent: Agent, classes: int) -> Agent:
         return agent._replace(y=(agent.y + 1) % classes)
@@ -32,18 +36,18 @@ class Follow(Attack):
         return sight.updates[self.agent].clone()
 
     def check(self, key: str, keys: tuple[str, ...]) -> None:
-        if self.agent == key or self.agent not in keys:
-            raise ValueError(f"the attack of agent {key!r} follows {self.agent!r}; it must name another agent, known "
-                             f"are {', '.join(map(repr, keys))}")
+        others = (other for other in keys if other != key)
+        _checks.known(f"agent that {key!r} follows:", self.agent, others)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Copies(Attack):
     """Takes part under several names ("sybils"), all of which upload its update.
 
-    Agent "5" with three copies is "5", "5.2" and "5.3" to the server. Each name claims the same samples and gets a
-    download of its own. The names are there from round 1, because nobody joins later; before `from_round` each of them
-    trains honestly on those samples.
+    Agent "5" with three copies is "5", "5.2" and "5.3" to the server. Each name claims
+    the same samples and gets a download of its own. The names are there from round 1,
+    because nobody joins later; before `from_round` each of them trains honestly on
+    those samples.
 
     Args:
         copies: names in all, at least 1.
@@ -53,9 +57,9 @@ class Copies(Attack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.copies, bool) or not isinstance(self.copies, int) or self.copies < 1:
-            raise ValueError(f"copies must be a whole number, at least 1, not {self.copies!r}")
+        _checks.whole(copies=self.copies)
 
     def accomplices(self, agent: Agent) -> list[tuple[Agent, Attack]]:
         follow = Follow(agent=agent.key, from_round=self.from_round)
-        return [(agent._replace(key=f"{agent.key}.{k}"), follow) for k in range(2, self.copies + 1)]
+        names = (f"{agent.key}.{k}" for k in range(2, self.copies + 1))
+        return [(agent._replace(key=name), follow) for name in names]

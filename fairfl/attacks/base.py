@@ -1,7 +1,8 @@
 """What an attacker knows and what it may do. Chapter "When agents cheat".
 
-An attack belongs to one agent of a federation and starts in some round; before that the agent is honest. It may change
-the samples that the agent trains on and what the agent uploads. It never touches the server or what others train.
+An attack belongs to one agent of a federation and starts in some round; before that the
+agent is honest. It may change the samples that the agent trains on and what the agent
+uploads. It never touches the server or what others train.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
+from fairfl import _checks
 from fairfl.partition import Agent
 from fairfl.randomness import generator
 
@@ -23,13 +26,13 @@ class Sight(NamedTuple):
     t: int  # 1, 2, ...
     seed: int  # of the federation
     update: Tensor  # (D,) what it has trained, Delta w_{i,t}
-    updates: Mapping[str, Tensor]  # what each agent has trained; for attackers who work together or know everything
+    updates: Mapping[str, Tensor]  # what each agent has trained, for those who know
     model: Tensor  # (D,) w_{i,t-1}
     initial: Tensor  # (D,) w_0
-    download: Tensor | None  # (D,) what it downloaded in round t - 1, v_{i,t-1}; None in round 1
+    download: Tensor | None  # (D,) v_{i,t-1}, of the round before; None in round 1
 
-    def draws(self):
-        """A generator of its own for this agent and round, so that order and resumption change nothing."""
+    def draws(self) -> torch.Generator:
+        """Its own for this agent and round: order and resumption change nothing."""
         return generator(self.seed, "attack", self.key, self.t)
 
 
@@ -44,11 +47,10 @@ class Attack:
     from_round: int = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.from_round, bool) or not isinstance(self.from_round, int) or self.from_round < 1:
-            raise ValueError(f"from_round must be a whole number, at least 1, not {self.from_round!r}")
+        _checks.whole(from_round=self.from_round)
 
     def data(self, agent: Agent, classes: int) -> Agent:
-        """What the agent trains on while it cheats; labels in 0 to classes - 1."""
+        """What it trains on while it cheats; labels in 0 to classes - 1."""
         return agent
 
     def upload(self, sight: Sight) -> Tensor:
@@ -56,7 +58,7 @@ class Attack:
         return sight.update
 
     def accomplices(self, agent: Agent) -> list[tuple[Agent, Attack]]:
-        """Further agents that the attacker brings into the federation, and what they do. See `join`."""
+        """Agents that the attacker brings along, and what they do. See `join`."""
         return []
 
     def check(self, key: str, keys: tuple[str, ...]) -> None:

@@ -1,4 +1,7 @@
-"""Attackers who upload something else than what they trained. Chapter "When agents cheat"."""
+"""Attackers who upload something else than what they trained.
+
+Chapter "When agents cheat".
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fairfl import _checks
 from fairfl.attacks.base import Attack, Sight
 
 
@@ -21,27 +25,30 @@ class Zero(Attack):
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(Attack):
-    """Uploads Gaussian noise, a new one in each round, as long as its own update would be."""
+    """Uploads Gaussian noise, new in each round, as long as its own update would be."""
 
     def upload(self, sight: Sight) -> Tensor:
-        noise = torch.randn(len(sight.update), generator=sight.draws(), dtype=torch.float64)
-        return (noise * (sight.update.double().norm().cpu() / noise.norm())).to(sight.update)
+        size, draws = sight.update.shape, sight.draws()
+        noise = torch.randn(size, generator=draws, dtype=torch.float64)
+        length = sight.update.double().norm().cpu()
+        return (noise * (length / noise.norm())).to(sight.update)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scaled(Attack):
-    """Uploads a multiple of its update. A mechanism that normalises, eq. (1), does not see a positive factor.
+    """Uploads a multiple of its update.
+
+    A mechanism that normalises, eq. (1), does not see a positive factor.
 
     Args:
-        factor: any finite number but 0; -1 turns the update round (`Flip`).
+        factor: any finite number; -1 turns the update round (`Flip`).
     """
 
     factor: float = 10.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not math.isfinite(self.factor) or self.factor == 0:
-            raise ValueError(f"factor must be finite and not 0, not {self.factor!r}")
+        _checks.within(-math.inf, math.inf, factor=self.factor)
 
     def upload(self, sight: Sight) -> Tensor:
         return self.factor * sight.update
@@ -56,10 +63,13 @@ class Flip(Scaled):
 
 @dataclass(frozen=True, kw_only=True)
 class Download(Attack):
-    """Uploads again what it downloaded in the round before, v_{i,t-1}: a guess of where the others are going.
+    """Uploads again what it downloaded in the round before, v_{i,t-1}.
 
-    Before its first download it uploads nothing. A download of zeros (a quota of 0) is re-uploaded as it is.
+    A guess of where the others are going. Before its first download it uploads nothing.
+    A download of zeros (a quota of 0) is re-uploaded as it is.
     """
 
     def upload(self, sight: Sight) -> Tensor:
-        return torch.zeros_like(sight.update) if sight.download is None else sight.download.clone()
+        if sight.download is None:
+            return torch.zeros_like(sight.update)
+        return sight.download.clone()

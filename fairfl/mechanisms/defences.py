@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fairfl import _checks
-from fairfl.cgsv import CANCELLED
+from fairfl._arrays import CANCELLED
 
 
 def likeness(cosines: Tensor, power: float | None) -> Tensor:
