@@ -1,35 +1,53 @@
-"""The look of the book's figures, and figures that a reader steps through.
+"""What the book's chapters show: the look of figures, figures that a reader steps
+through, rows of numbers, and the library's code.
 
-A built page has no kernel: a stepper works there through the widgets' stored state and links that run in the
-browser. On Colab, with ipywidgets 7, the kernel does the same work.
+A built page has no kernel: a stepper works there through the widgets' stored state and
+links that run in the browser. On Colab, with ipywidgets 7, the kernel does the work.
 """
 
 from __future__ import annotations
 
 import base64
 import html
+import inspect
 import io
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ipywidgets import HTML, VBox
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, told apart with every common colour blindness; its yellow is too pale for white paper.
+# Okabe and Ito's palette, told apart with every common colour blindness; its yellow is
+# too pale for white paper.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
+def decimals(values: Iterable, digits: int) -> str:
+    """Numbers for a printed row, each with this many decimals."""
+    return "  ".join(f"{float(value):.{digits}f}" for value in values)
+
+
+def source(*functions: Callable) -> str:
+    """The code of functions, methods or classes without their documentation."""
+    code = "\n".join(dedent(inspect.getsource(function)) for function in functions)
+    return re.sub(r'\n *"""[\s\S]*?"""(?=\n)', "", code)
+
+
 def book_style() -> dict:
-    """Matplotlib settings of the book: letters that a phone still shows, an opaque white ground, colours that
-    everybody can tell apart (dashed from the eighth line on)."""
-    from matplotlib import cycler
+    """Matplotlib settings of the book: letters that a phone still shows, an opaque
+    white ground, colours that everybody can tell apart (dashed from the eighth on)."""
+    from matplotlib.rcsetup import cycler
 
     count = len(COLOURS)
+    lines = ["-"] * count + ["--"] * count
     return {
         "axes.axisbelow": True,
         "axes.grid": True,
-        "axes.prop_cycle": cycler(color=COLOURS * 2, linestyle=["-"] * count + ["--"] * count),
+        "axes.prop_cycle": cycler(color=COLOURS * 2, linestyle=lines),
         "axes.spines.right": False,
         "axes.spines.top": False,
         "axes.titlesize": "medium",
@@ -47,10 +65,32 @@ def book_style() -> dict:
 
 
 def use_book_style() -> None:
-    """Makes `book_style` the default of this process, as each chapter's first cell does."""
+    """Makes `book_style` the default, as each chapter's first cell does."""
     import matplotlib
 
     matplotlib.rcParams.update(book_style())
+
+
+def label_ends(axes: Axes, lines: Iterable[tuple[str, float, float, str]]) -> None:
+    """Names at the right ends of lines, moved apart where they would overlap.
+
+    Args:
+        lines: (name, x, y, colour) of each line; x and y of its last point.
+    """
+    low, high = axes.get_ylim()
+    gap = 0.08 * (high - low)
+    lines = sorted(lines, key=lambda line: line[2])
+    heights = [y for _, _, y, _ in lines]
+    for k in range(1, len(lines)):
+        heights[k] = max(heights[k], heights[k - 1] + gap)
+    for k in reversed(range(len(lines))):  # back below the top
+        above = heights[k + 1] - gap if k < len(lines) - 1 else high
+        heights[k] = min(heights[k], above)
+    for (name, x, _, colour), height in zip(lines, heights, strict=True):
+        axes.annotate(
+            name, (x, height), xytext=(4, 0), textcoords="offset points",
+            color=colour, va="center", fontsize=9, annotation_clip=False,
+        )
 
 
 def png(figure: Figure) -> bytes:
@@ -67,13 +107,17 @@ def png(figure: Figure) -> bytes:
 
 
 def picture(figure: Figure, alt: str) -> HTML:
-    """The figure as a widget with an alternative text, which ipywidgets' own Image cannot hold."""
+    """The figure as a widget with an alternative text, which ipywidgets' own Image
+    cannot hold."""
     from ipywidgets import HTML
 
     if not alt.strip():
-        raise ValueError("a picture needs an alternative text: say what a reader would see in it")
+        raise ValueError("a picture needs an alternative text that says what one sees")
     data = base64.b64encode(png(figure)).decode()
-    return HTML(f'<img alt="{html.escape(alt)}" style="max-width:100%" src="data:image/png;base64,{data}">')
+    return HTML(
+        f'<img alt="{html.escape(alt)}" style="max-width:100%" '
+        f'src="data:image/png;base64,{data}">'
+    )
 
 
 def stepper(frames: Iterable[tuple[str, Figure, str]], label: str) -> VBox:
@@ -84,23 +128,31 @@ def stepper(frames: Iterable[tuple[str, Figure, str]], label: str) -> VBox:
         label: what the slider changes, e.g. "round"; one or two words.
 
     Raises:
-        ValueError: fewer than two frames, two frames of one name, or an empty alternative text.
+        ValueError: fewer than two frames, two of one name, or an empty text.
     """
     import ipywidgets
 
     frames = list(frames)
     names = [str(name) for name, _, _ in frames]
     if len(set(names)) != len(frames) or len(frames) < 2:
-        raise ValueError(f"a stepper needs two or more frames of different names, not {names}")
+        raise ValueError(
+            f"a stepper needs two or more frames of different names, not {names}"
+        )
     pictures = [picture(figure, alt) for _, figure, alt in frames]
-    slider = ipywidgets.SelectionSlider(options=[(name, i) for i, name in enumerate(names)], description=label)
-    if not hasattr(ipywidgets, "Stack"):  # ipywidgets 7, as on Colab: there a kernel does the work
+    options = [(name, i) for i, name in enumerate(names)]
+    slider = ipywidgets.SelectionSlider(options=options, description=label)
+    if not hasattr(ipywidgets, "Stack"):  # ipywidgets 7, as on Colab: there is a kernel
         shown = ipywidgets.HTML(pictures[0].value)
-        slider.observe(lambda change: setattr(shown, "value", pictures[change["new"]].value), "value")
+
+        def change(event):
+            shown.value = pictures[event["new"]].value
+
+        slider.observe(change, "value")
         return ipywidgets.VBox([slider, shown])
     stack = ipywidgets.Stack(pictures, selected_index=0)
     play = ipywidgets.Play(min=0, max=len(frames) - 1, interval=700)
     ipywidgets.jslink((play, "value"), (slider, "index"))
     ipywidgets.jsdlink((slider, "index"), (stack, "selected_index"))
-    controls = ipywidgets.HBox([play, slider], layout=ipywidgets.Layout(flex_flow="row wrap"))
+    wrap = ipywidgets.Layout(flex_flow="row wrap")
+    controls = ipywidgets.HBox([play, slider], layout=wrap)
     return ipywidgets.VBox([controls, stack])

@@ -1,7 +1,8 @@
-"""The figures' look, and the figure that a reader steps through."""
+"""The figures' look, the figure that a reader steps through, and what chapters print."""
 
 import matplotlib
 import pytest
+import torch
 from matplotlib import pyplot as plt
 
 from fairfl import figures
@@ -62,3 +63,46 @@ def test_on_colab_the_kernel_changes_the_picture(monkeypatch):
 def test_a_stepper_needs_frames_of_different_names(wrong):
     with pytest.raises(ValueError, match="two or more frames of different names"):
         figures.stepper(wrong, "beta")
+
+
+def test_numbers_of_a_row_are_rounded():
+    assert figures.decimals(torch.tensor([1, 0.126, -3.0]), 2) == "1.00  0.13  -3.00"
+    assert figures.decimals((k / 3 for k in range(2)), 0) == "0  0"
+
+
+class Documented:
+    """What it is.
+
+    More lines.
+    """
+
+    size = "one"
+
+    def doubled(self):
+        """Twice."""
+        text = """kept"""
+        return 2 * text
+
+
+def test_source_is_code_without_documentation_at_the_margin():
+    doubled = 'def doubled(self):\n    text = """kept"""\n    return 2 * text\n'
+    assert figures.source(Documented.doubled) == doubled
+    assert figures.source(Documented.doubled, Documented.doubled) == (
+        f"{doubled}\n{doubled}"
+    )
+    whole = figures.source(Documented)
+    assert whole.startswith('class Documented:\n\n    size = "one"\n')
+    assert "Twice" not in whole and "More lines" not in whole
+
+
+def test_names_at_the_ends_of_lines_keep_their_order_and_do_not_overlap():
+    figure, axes = plt.subplots()
+    axes.set_ylim(0, 1)
+    ends = {"a": 0.99, "b": 1.0, "c": 0.98, "d": 0.1}
+    figures.label_ends(axes, [(name, 1, y, "C0") for name, y in ends.items()])
+    heights = {text.get_text(): text.xy[1] for text in axes.texts}
+    plt.close(figure)
+    assert heights["d"] == 0.1 and heights["b"] == 1.0
+    ordered = [heights[name] for name in "dcab"]
+    gaps = [after - before for before, after in zip(ordered, ordered[1:], strict=False)]
+    assert min(gaps) > 0.079

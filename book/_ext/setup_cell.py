@@ -1,4 +1,5 @@
-# Finds the library, which lies beside the chapters' folder, and sets the style of the figures.
+# Finds the library, which lies beside the chapters' folder, and sets the style
+# of the figures.
 import sys
 
 REPO = ""  # the project's public address, written by `make notebooks`
@@ -10,16 +11,21 @@ if "google.colab" in sys.modules:
 
     home = Path("/content/fairfl")
     if REPO and not home.exists():
-        subprocess.run(["git", "clone", "--quiet", "--depth=1", REPO, str(home)], check=True)
+        clone = ["git", "clone", "--quiet", "--depth=1", REPO, str(home)]
+        subprocess.run(clone, check=True)
     if not home.exists() and Path(f"{home}.zip").exists():
         shutil.unpack_archive(f"{home}.zip", home)
-    library = min(home.glob("**/fairfl/__init__.py"), default=None, key=lambda path: len(path.parts))
-    if library is None:
+    found = sorted(
+        home.glob("**/fairfl/__init__.py"), key=lambda path: len(path.parts)
+    )
+    if not found:
         raise FileNotFoundError(
-            f"{home} does not hold the project. Zip the project's folder (without .venv and _build) as fairfl.zip, "
-            f"upload it into {home.parent} with the Files panel on the left, and run this cell again."
+            f"{home} does not hold the project. Zip the project's folder "
+            "(without .venv and _build) as fairfl.zip, upload it into "
+            f"{home.parent} with the Files panel on the left, and run this "
+            "cell again."
         )
-    os.chdir(library.parents[1] / "book")
+    os.chdir(found[0].parents[1] / "book")
 sys.path.insert(0, "..")
 
 from fairfl import figures  # noqa: E402
