@@ -13,6 +13,7 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 IGNORED_AT_MOST = 2
 BYTES_AT_MOST = 3_000_000
 ALT_AT_LEAST = 20  # characters
+CODE_AT_MOST = 80  # characters a line: what a page shows without scrolling
 WIDGET_STATE, WIDGET_VIEW = "application/vnd.jupyter.widget-state+json", "application/vnd.jupyter.widget-view+json"
 TYPED_NUMBER = re.compile(r"\b(?:chapters?|ch\.)\s+\d+", re.IGNORECASE)
 LOCAL_PATH = re.compile(r"(?<![\w/.])(?:/(?:home|root|tmp|work|workspace|mnt|Users)/|[A-Z]:\\)")
@@ -64,6 +65,13 @@ def kept_to_itself(notebook) -> Iterator[str]:
     for number, cell in enumerate(notebook.cells):
         if found := LOCAL_PATH.search(cell.source + json.dumps(cell.get("outputs", []))):
             yield f"cell {number} holds a path of one machine, {found[0]!r}"
+
+
+def width(notebook) -> Iterator[str]:
+    for where, cell in _code(notebook):
+        for line in cell.source.splitlines():
+            if len(line) > CODE_AT_MOST:
+                yield f"{where} has a line of {len(line)} characters, more than {CODE_AT_MOST}: {line.strip()[:30]!r}"
 
 
 def opening(notebook) -> Iterator[str]:
@@ -133,7 +141,7 @@ def text(notebook) -> Iterator[str]:
             yield f"the solution of {name} is not folded away"
 
 
-CHECKS = (run, kept_to_itself, opening, figures, ignored, text)
+CHECKS = (run, kept_to_itself, width, opening, figures, ignored, text)
 
 
 def faults(notebook) -> list[str]:

@@ -1,25 +1,38 @@
-"""Re-executes chapters in place: `make notebooks`, or `python book/_ext/notebooks.py learning_together`.
+"""Re-executes chapters in place: `make notebooks`, or
+`python book/_ext/notebooks.py learning_together`.
 
-Writes the standard first code cell into each chapter, runs it from top to bottom, and stores the outputs with the
-state of the widgets. A second run without a change of code leaves the file as it is: names that Jupyter draws at
-random are replaced by fixed ones, and what depends on the machine is left out.
+Writes the standard first code cell into each chapter, runs it from top to bottom, and
+stores the outputs with the state of the widgets. A second run without a change of code
+leaves the file as it is: names that Jupyter draws at random are replaced by fixed ones,
+and what depends on the machine is left out.
+
+`python book/_ext/notebooks.py --switched` runs the chapters that hold a switch, a line
+such as `RUN = "digits"  # or "mnist", "cifar10"`, with each of its other values, to the
+end or to the first cell that fails, and stores nothing. It takes most of an hour.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from conventions import KERNEL, faults, setup_source
+from conventions import KERNEL, WIDGET_STATE, faults, setup_source
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from repository import repository
 
 BOOK = Path(__file__).resolve().parents[1]
 BUDGET = 15  # seconds a chapter may take, without the start of its kernel
-LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
+LANGUAGE = {
+    "file_extension": ".py", "mimetype": "text/x-python", "name": "python",
+    "pygments_lexer": "ipython3",
+}
+SWITCH = re.compile(r'^(\w+ = )"(.*?)"(  # or .*"(?:.*?)".*)$', re.MULTILINE)
 
 
 def chapters(names: list[str]) -> list[Path]:
@@ -27,13 +40,16 @@ def chapters(names: list[str]) -> list[Path]:
     found = {path.stem: path for path in sorted(BOOK.glob("*.ipynb"))}
     unknown = [name for name in names if Path(name).stem not in found]
     if unknown:
-        raise SystemExit(f"no chapter named {', '.join(unknown)}; there are: {', '.join(found)}")
+        raise SystemExit(
+            f"no chapter named {', '.join(unknown)}; there are: {', '.join(found)}"
+        )
     return [found[Path(name).stem] for name in names] or list(found.values())
 
 
 def put_setup_cell(notebook, url: str) -> None:
     """Writes the cell tagged `setup`; puts one below the title where there is none."""
-    cell = next((cell for cell in notebook.cells if "setup" in cell.metadata.get("tags", [])), None)
+    tagged = (c for c in notebook.cells if "setup" in c.metadata.get("tags", []))
+    cell = next(tagged, None)
     if cell is None:
         cell = nbformat.v4.new_code_cell(id="setup")
         notebook.cells.insert(1, cell)
@@ -42,41 +58,84 @@ def put_setup_cell(notebook, url: str) -> None:
 
 
 def with_fixed_names(notebook, stem: str):
-    """The notebook with widgets named by chapter and number, and without this machine's versions."""
-    notebook.metadata["kernelspec"], notebook.metadata["language_info"] = KERNEL, LANGUAGE
+    """The notebook with widgets named by chapter and number, and without this machine's
+    versions."""
+    notebook.metadata["kernelspec"] = KERNEL
+    notebook.metadata["language_info"] = LANGUAGE
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-    state = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    widgets = notebook.metadata.get("widgets", {})
+    state = widgets.get(WIDGET_STATE, {}).get("state", {})
     text = json.dumps(notebook)
     for number, name in enumerate(state):
         text = text.replace(name, f"{stem}-{number}")
     return nbformat.from_dict(json.loads(text))
 
 
-def renew(path: Path, url: str) -> float:
-    """Runs one chapter and stores it; returns the seconds it took. A failing cell stops it and leaves the file."""
-    notebook = nbformat.read(path, 4)
-    put_setup_cell(notebook, url)
-    notebook.metadata.pop("widgets", None)
+def run(notebook, folder: Path) -> float:
+    """Runs all cells in place; returns the seconds. A cell that fails stops it."""
     client = NotebookClient(
         notebook,
-        timeout=600,
+        timeout=None,
         kernel_name="python3",
         record_timing=False,
-        coalesce_streams=True,  # else a pause between two prints makes them two outputs, or not, by chance
-        resources={"metadata": {"path": str(path.parent)}},
+        # else a pause between two prints makes them two outputs, or not, by chance
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
     )
     start = time.perf_counter()
     client.execute()
-    seconds = time.perf_counter() - start
+    return time.perf_counter() - start
+
+
+def renew(path: Path, url: str) -> float:
+    """Runs one chapter and stores it; returns the seconds it took. A failing cell stops
+    it and leaves the file."""
+    notebook = nbformat.read(path, 4)
+    put_setup_cell(notebook, url)
+    notebook.metadata.pop("widgets", None)
+    seconds = run(notebook, path.parent)
     nbformat.write(with_fixed_names(notebook, path.stem), path)
     return seconds
 
 
-if __name__ == "__main__":
-    for chapter in chapters(sys.argv[1:]):
-        print(f"{chapter.stem} ...", end=" ", flush=True)
-        took = renew(chapter, repository()[0])
-        print(f"{took:.1f} s" + ("" if took < BUDGET else f", over the budget of {BUDGET} s"))
-        for fault in faults(nbformat.read(chapter, 4)):
+def switched(path: Path) -> Iterator[tuple[str, nbformat.NotebookNode]]:
+    """The chapter once for each other value of its switch, with the changed line."""
+    for number, cell in enumerate(nbformat.read(path, 4).cells):
+        found = SWITCH.search(cell.source) if cell.cell_type == "code" else None
+        for value in re.findall(r'"(.*?)"', found[3]) if found else ():
+            notebook = nbformat.read(path, 4)
+            line = f'{found[1]}"{value}"'
+            notebook.cells[number].source = cell.source.replace(found[0], line)
+            yield line, notebook
+
+
+def renew_all(paths: list[Path]) -> None:
+    for path in paths:
+        print(f"{path.stem} ...", end=" ", flush=True)
+        took = renew(path, repository()[0])
+        over = "" if took < BUDGET else f", over the budget of {BUDGET} s"
+        print(f"{took:.1f} s{over}")
+        for fault in faults(nbformat.read(path, 4)):
             print(f"  {fault}")
+
+
+def run_switched(paths: list[Path]) -> int:
+    """Prints how each switched chapter went; returns how many failed."""
+    failed = 0
+    for path in paths:
+        for line, notebook in switched(path):
+            print(f"{path.stem}, {line} ...", end=" ", flush=True)
+            try:
+                print(f"{run(notebook, path.parent):.0f} s")
+            except CellExecutionError as error:
+                failed += 1
+                print(f"failed:\n{error}")
+    return failed
+
+
+if __name__ == "__main__":
+    names = [name for name in sys.argv[1:] if name != "--switched"]
+    if "--switched" in sys.argv:
+        sys.exit(run_switched(chapters(names)))
+    renew_all(chapters(names))
