@@ -42,7 +42,7 @@ STEP = """frames = []
 for beta in (1, 2):
     figure, axes = plt.subplots()
     axes.plot([0, beta])
-    frames.append((f"{beta}", figure, f"A line that rises from zero to {beta}."))
+    frames.append((f"{beta}", figure, f"A line from zero to {beta}."))
 print("beta 1 2")
 figures.stepper(frames, "beta")"""
 FIGURE = {
