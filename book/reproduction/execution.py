@@ -67,7 +67,7 @@ def execute(
         report: told what became of each run.
     """
     deadline = time.time() + budget if budget is not None else float("inf")
-    context = multiprocessing.get_context("spawn")
+    context = _context()
     stop, outcomes, waiting = context.Event(), [], list(runs)[::-1]
 
     def end(*_) -> None:
@@ -94,6 +94,15 @@ def execute(
         for number, handler in before.items():
             signal.signal(number, handler)
     return outcomes
+
+
+def _context():
+    """Where there are fork servers, one imports everything once for all workers."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 _stop = None  # of the process: set when it shall stop
