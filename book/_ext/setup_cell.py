@@ -2,7 +2,8 @@
 # of the figures.
 import sys
 
-REPO = ""  # the project's public address, written by `make notebooks`
+# the project's public address, written by `make notebooks`
+REPO = ""
 if "google.colab" in sys.modules:
     import os
     import shutil
