@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from fairfl import _checks
 from fairfl.datasets import Data
 
-Pool = Data | tuple[Tensor, Tensor]
+Pool = Data | tuple[Tensor | np.ndarray, Tensor | np.ndarray]
 
 
 class Agent(NamedTuple):
@@ -19,70 +21,78 @@ class Agent(NamedTuple):
     key: str
     x: Tensor  # (n, ...) floating point, or int64 word numbers
     y: Tensor  # (n,) int64
-    true_y: Tensor | None = None  # (n,) before label noise, for probes; None: as y
 
 
 def class_counts(agents: Sequence[Agent], classes: int) -> Tensor:
     """How many samples of each class each agent holds, (N, C) int64.
 
     Raises:
-        ValueError: a label outside 0 to C - 1.
+        ValueError: a label is not one of 0 to C - 1.
     """
-    for agent in agents:
-        check_labels(agent, classes)
-    return torch.stack([torch.bincount(agent.y, minlength=classes) for agent in agents])
+    labels = [checked_labels(f"agent {a.key!r}", a.y, classes) for a in agents]
+    return torch.stack([torch.bincount(y, minlength=classes) for y in labels])
 
 
 def contents(data: Pool) -> tuple[Tensor, Tensor, int]:
-    """x, y and the number of classes of a pool.
+    """x, y (int64) and the number of classes of a pool.
 
     Raises:
-        ValueError: it is empty, or x and y do not fit.
+        ValueError: it is empty, x and y do not fit, or labels are not 0 to C - 1. Of a
+            pair x, y, each class must occur, else C would be a guess.
     """
-    x, y = (data.x, data.y) if isinstance(data, Data) else data
+    given = (data.x, data.y) if isinstance(data, Data) else data
+    x, y = (torch.as_tensor(part) for part in given)
     if len(x) != len(y) or len(y) == 0:
-        raise ValueError(f"{len(x)} samples and {len(y)} labels are no pool to draw from")
-    return x, y, data.classes if isinstance(data, Data) else int(y.max()) + 1
+        raise ValueError(f"{len(x)} samples and {len(y)} labels are no pool")
+    if isinstance(data, Data):
+        return x, checked_labels("the pool", y, data.classes), data.classes
+    c = len(np.unique(y.cpu()))
+    return x, checked_labels(f"the pool with {c} different labels", y, c), c
 
 
-def share(agents: int, size: int | None, samples: int) -> int:
+def checked_labels(whose: str, y: Tensor, classes: int) -> Tensor:
+    """The labels as int64.
+
+    Raises:
+        ValueError: they are not whole numbers of shape (n,) from 0 to classes - 1.
+    """
+    if y.ndim != 1 or y.dtype == torch.bool or y.is_floating_point() or y.is_complex():
+        raise ValueError(f"{whose} needs labels that are whole numbers of shape (n,), "
+                         f"not {y.dtype} of shape {tuple(y.shape)}")
+    y = y.long()
+    if len(y) and not 0 <= y.min() <= y.max() < classes:
+        raise ValueError(f"{whose} has labels outside 0 to {classes - 1}")
+    return y
+
+
+def share(agents: int, size: int | None, samples: int, again: bool = False) -> int:
     """The samples of an agent, on average.
 
     Args:
         size: None: all that there is.
         samples: what there is.
+        again: whether more may be dealt out than there is.
 
     Raises:
-        ValueError: a number below 1.
+        ValueError: a number below 1, or more is wanted than there is.
     """
-    if agents < 1 or (size is not None and size < 1):
-        raise ValueError(f"agents and size must be at least 1, not {agents} and {size}")
+    _checks.whole(agents=agents, size=1 if size is None else size)
     if size is None and agents > samples:
         raise ValueError(f"{agents} agents cannot share {samples} samples")
-    return samples // agents if size is None else size
-
-
-def check_total(agents: int, total: int, samples: int) -> None:
-    """
-    Raises:
-        ValueError: the agents want more than there is.
-    """
-    if total > samples:
+    size = samples // agents if size is None else size
+    if agents * size > samples and not again:
         raise ValueError(
-            f"{agents} agents with {total // agents} samples each want {total} samples, there are {samples}; "
-            f"the largest shard that fits has {samples // agents}"
+            f"{agents} agents with {size} samples each want {agents * size} samples, "
+            f"there are {samples}; {advice(samples // agents)}"
         )
+    return size
+
+
+def advice(largest: int) -> str:
+    """The end of a message about shards that are too large."""
+    return f"the largest shard that fits has {largest}" if largest else "no shard fits"
 
 
 def named(x: Tensor, y: Tensor, shards: Sequence[Tensor]) -> list[Agent]:
     """Agents "1" to "N" with the samples of these indices."""
-    return [Agent(str(i), x[shard], y[shard]) for i, shard in enumerate(shards, start=1)]
-
-
-def check_labels(agent: Agent, classes: int) -> None:
-    """
-    Raises:
-        ValueError: a label lies outside 0 to classes - 1.
-    """
-    if len(agent.y) and not 0 <= int(agent.y.min()) <= int(agent.y.max()) < classes:
-        raise ValueError(f"agent {agent.key!r} has labels outside 0 to {classes - 1}")
+    return [Agent(str(i), x[shard], y[shard]) for i, shard in enumerate(shards, 1)]

@@ -5,36 +5,45 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fairfl import _checks
 from fairfl.datasets import Data
-from fairfl.partition.base import contents
+from fairfl.partition.base import checked_labels, contents
 from fairfl.partition.sizes import rounded
 from fairfl.randomness import generator
 
 
-def hold_out(data: Data, count: int | None, seed: int) -> tuple[Data, tuple[Tensor, Tensor]]:
-    """Split a stratified validation set off the training pool, before the pool is dealt out.
+def hold_out(
+    data: Data, count: int | None, seed: int
+) -> tuple[Data, tuple[Tensor, Tensor]]:
+    """Split a stratified validation set off the training pool, before the pool
+    is dealt out.
 
-    A data set with a published validation set gives that one, whole, and keeps its pool.
+    A data set with a published validation set gives that one, and keeps its pool.
 
     Args:
-        count: of samples in the validation set; None: a tenth of the pool, but at most 1,000.
+        count: of samples in the validation set; None: a tenth of the pool, but at most
+            1,000.
 
     Returns:
-        The data set with what is left of its pool, in the same order; x and y of the validation set, by class.
+        The data set with what is left of its pool, in the same order; x and y of the
+        validation set, by class.
 
     Raises:
-        ValueError: a count below 1, or one that leaves nothing of the pool.
+        ValueError: a count below 1, or one that leaves nothing of the pool; labels
+            outside 0 to C - 1.
     """
-    if data.validation is not None:
-        return data, data.validation
     x, y, c = contents(data)
+    if data.validation is not None:
+        checked_labels("the validation set", data.validation[1], c)
+        return data, data.validation
     count = min(1000, len(y) // 10) if count is None else count
-    if not 0 < count < len(y):
-        raise ValueError(f"count must lie between 1 and {len(y) - 1} for a pool of {len(y)} samples, not {count}")
+    _checks.whole(count=count)
+    _checks.within(1, len(y) - 1, count=count)
     members = [(y == label).nonzero().flatten() for label in range(c)]
     taken = []
     for label, number in enumerate(rounded([len(m) for m in members], count)):
-        order = torch.randperm(len(members[label]), generator=generator(seed, "hold out", label))
+        draws = generator(seed, "hold out", label)
+        order = torch.randperm(len(members[label]), generator=draws)
         taken.append(members[label][order[:number]])
     chosen = torch.cat(taken)
     kept = torch.ones(len(y), dtype=torch.bool)
