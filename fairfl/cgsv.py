@@ -26,8 +26,15 @@ from fairfl._arrays import (
     tensor,
     width,
 )
+from fairfl._blocks import Blocks, squared_norms
+from fairfl._parallel import one_core
 from fairfl.games import size_scaled
-from fairfl.shapley import BLOCK, LIMIT, Game, additive, check_limit, coalitions, fold
+from fairfl.shapley import LIMIT, Game, check_limit, fold
+
+__all__ = [
+    "LIMIT", "CANCELLED", "gram", "game", "cosine", "psi", "exact", "sampled", "counting",
+    "everyone", "mean_squares", "squared_norms", "cancels", "checked",
+]
 
 
 def gram(updates, weights=None):
@@ -113,8 +120,10 @@ def exact(gram, limit: int = LIMIT):
     active, inner = counting(matrix)
     if not len(active):
         return everyone(inner.new_zeros(0), active, gram)
-    blocks = _Blocks(inner)
-    return everyone(fold(len(active), blocks.low, blocks, inner.device), active, gram)
+    with one_core() as workers:
+        blocks = Blocks(inner)
+        phi = fold(len(active), blocks.low, blocks, inner.device, workers)
+    return everyone(phi, active, gram)
 
 
 def sampled(
@@ -180,47 +189,6 @@ def mean_squares(gram: Tensor) -> Tensor:
     s = torch.arange(1, n + 1, dtype=gram.dtype, device=gram.device)
     own, all_pairs = gram.diagonal().sum(), gram.sum()
     return s / n * own + s * (s - 1) / max(n * (n - 1), 1) * (all_pairs - own)
-
-
-class _Blocks:
-    """v(S) for all coalitions S of the first agents, joined by some of the others: the blocks `fold` asks for."""
-
-    def __init__(self, matrix: Tensor):
-        self.low = min(len(matrix), 18 if matrix.is_cuda else BLOCK)
-        self.half = self.low // 2
-        self.gram = matrix.cpu()        # the few numbers that change from block to block; the tables lie on the device
-        self.norms = self.gram.diagonal().sqrt()
-        self.g = self.gram.sum(1) / self.gram.sum().sqrt()
-        self.smallest = CANCELLED * self.norms.sum().item() ** 2
-        first = slice(self.low)
-        self.first_g, self.first_norms = (additive(x[first]).to(matrix.device) for x in (self.g, self.norms))
-        self.first_squares = squared_norms(self.gram[first, first]).to(matrix.device)
-        self.squares, self.values = torch.empty_like(self.first_squares), torch.empty_like(self.first_squares)
-        self.members = [coalitions(k).double() for k in (self.half, self.low - self.half)]
-
-    def __call__(self, others: tuple[int, ...]) -> Tensor:
-        others = list(others)
-        cross = self.gram[others].sum(0)                # <a_k, u_B>, B the coalition of the others
-        g, norm, square = self.g[others].sum().item(), self.norms[others].sum().item(), cross[others].sum()
-        # |u_S + u_B|^2 = |u_S|^2 + 2 <u_S, u_B> + |u_B|^2, the middle term from one table for each half of S
-        right = (self.members[0] @ (2 * cross[: self.half])).to(self.values.device)
-        left = (self.members[1] @ (2 * cross[self.half : self.low]) + square).to(self.values.device)
-        shape = len(left), len(right)
-        torch.add(self.first_squares.view(shape), left[:, None], out=self.squares.view(shape))
-        self.squares.view(shape).add_(right)
-        torch.sqrt(self.squares, out=self.values)
-        torch.div(self.first_g + g, self.values, out=self.values)
-        if self.squares.amin() <= self.smallest:
-            self.values[self.squares <= CANCELLED * (self.first_norms + norm) ** 2] = 0.0
-        return self.values
-
-
-def squared_norms(gram: Tensor) -> Tensor:
-    """(2^N,) h(S)^2 = |u_S|^2 of every coalition, by doubling: |u_S + a_j|^2 = |u_S|^2 + 2 <u_S, a_j> + |a_j|^2."""
-    squares = gram.new_zeros(2 ** len(gram))
-    for j, row in enumerate(gram):
-        squares[1 << j : 2 << j] = squares[: 1 << j] + 2 * additive(row[:j]) + row[j]
-    return squares
 
 
 def cancels(matrix: Tensor) -> bool:

@@ -4,7 +4,7 @@ import time
 import pytest
 import torch
 
-from fairfl._parallel import spread
+from fairfl._parallel import one_core, spread
 
 
 @pytest.fixture(params=[1, 2])
@@ -53,3 +53,11 @@ def test_an_error_reaches_the_caller_and_what_has_not_begun_is_dropped(threads, 
     with pytest.raises(error, match="in the work"):
         spread(work, range(50))
     assert len(begun) < 50 and torch.get_num_threads() == threads
+
+
+def test_one_core_inside_and_as_many_as_before_afterwards(threads):
+    with pytest.raises(OSError), one_core() as found:
+        assert (found, torch.get_num_threads()) == (threads, 1)
+        assert in_a_new_thread(torch.get_num_threads) == 1
+        raise OSError
+    assert torch.get_num_threads() == threads == in_a_new_thread(torch.get_num_threads)

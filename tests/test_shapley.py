@@ -1,5 +1,7 @@
 """The Shapley value of games whose values are known."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,22 @@ def test_tables_of_another_length_are_refused(values):
         shapley.exact(values)
 
 
+@pytest.mark.parametrize("table, coalition", [
+    ([0.0, math.nan], r"\[0\] .* is nan"), ([0.0, math.inf, 1, 2], r"\[0\] .* is inf"),
+    ([0.0, 1, 1, 1, 1, -math.inf, 0, 0], r"\[0, 2\] .* is -inf"),
+    (np.array([math.nan, 0]), r"\[\] .* is nan"),
+])
+def test_a_table_with_a_value_that_is_none_is_refused(table, coalition):
+    with pytest.raises(ValueError, match="the value of coalition " + coalition):
+        shapley.exact(table)
+
+
+@pytest.mark.parametrize("table", [[0, 1j], np.ma.masked_array([0.0, 1], [0, 1])])
+def test_tables_that_would_lose_something_are_refused(table):
+    with pytest.raises(ValueError, match="table (must be real|is a masked array)"):
+        shapley.exact(table)
+
+
 def test_a_game_may_be_a_function_of_coalitions():
     weights = torch.randn(18, generator=generator(0, "additive"), dtype=torch.float64)
     torch.testing.assert_close(shapley.exact(lambda members: 3 + members.double() @ weights, 18), weights)
@@ -68,8 +86,10 @@ def test_a_game_may_be_a_function_of_coalitions():
 
 
 @pytest.mark.parametrize("game, agents, message", [
-    (lambda members: members.sum(1), None, "number of agents"),
-    (lambda members: members.sum(1), 31, "limit is 30 agents. Pass limit=31"),
+    (lambda members: members.sum(1), None, "agents must be a whole number of at least 1, not None"),
+    (lambda members: members.sum(1), 31, "limit is 30 agents. .*limit=31 insists"),
+    (lambda members: members.sum(1), 3.0, "agents must be a whole number"),
+    (lambda members: members.sum(1) * 1j, 2, "what the game returns must be real"),
     (lambda members: members, 2, r"one value for each of 4 coalitions, shape \(4,\), not \(4, 2\)"),
     (lambda members: torch.where(members.all(1), torch.nan, 1.0), 2, r"value of coalition \[0, 1\].*is nan"),
 ])
