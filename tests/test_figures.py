@@ -1,4 +1,4 @@
-"""The figures' look, the figure that a reader steps through, and what chapters print."""
+"""The figures' look, the figure that a reader steps through, what chapters print."""
 
 import matplotlib
 import pytest
@@ -27,12 +27,14 @@ def test_the_style_is_set_on_request_only():
         assert matplotlib.rcParams["axes.spines.top"]
         figures.use_book_style()
         assert not matplotlib.rcParams["axes.spines.top"]
-        assert matplotlib.rcParams["axes.prop_cycle"].by_key()["color"][0] == figures.COLOURS[0]
+        colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
+        assert colours[0] == figures.COLOURS[0]
 
 
 def test_a_picture_has_its_alternative_text_escaped():
     shown = figures.picture(bar(1), 'One bar, "high" & blue.')
-    assert 'alt="One bar, &quot;high&quot; &amp; blue."' in shown.value and "base64" in shown.value
+    assert 'alt="One bar, &quot;high&quot; &amp; blue."' in shown.value
+    assert "base64" in shown.value
     with pytest.raises(ValueError, match="needs an alternative text"):
         figures.picture(bar(1), " ")
 
@@ -44,8 +46,10 @@ def frames():
 def test_a_stepper_is_linked_without_a_kernel():
     box = figures.stepper(frames(), "beta")
     (play, slider), stack = box.children[0].children, box.children[1]
-    assert [name for name, _ in slider.options] == ["beta 1", "beta 2", "beta 3"] and play.max == 2
-    assert ["height 2" in picture.value for picture in stack.children] == [False, True, False]
+    assert [name for name, _ in slider.options] == ["beta 1", "beta 2", "beta 3"]
+    assert play.max == 2
+    second = ["height 2" in picture.value for picture in stack.children]
+    assert second == [False, True, False]
     assert stack.selected_index == 0
 
 
