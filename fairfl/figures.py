@@ -34,7 +34,7 @@ def decimals(values: Iterable, digits: int) -> str:
 def source(*functions: Callable) -> str:
     """The code of functions, methods or classes without their documentation."""
     code = "\n".join(dedent(inspect.getsource(function)) for function in functions)
-    return re.sub(r'\n *"""[\s\S]*?"""(?=\n)', "", code)
+    return re.sub(r'\n *"""[\s\S]*?"""\n+', "\n", code)
 
 
 def book_style() -> dict:

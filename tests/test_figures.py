@@ -95,7 +95,7 @@ def test_source_is_code_without_documentation_at_the_margin():
         f"{doubled}\n{doubled}"
     )
     whole = figures.source(Documented)
-    assert whole.startswith('class Documented:\n\n    size = "one"\n')
+    assert whole.startswith('class Documented:\n    size = "one"\n')
     assert "Twice" not in whole and "More lines" not in whole
 
 
