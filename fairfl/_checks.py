@@ -46,6 +46,13 @@ def even(least: int = 2, **numbers: int) -> None:
             raise ValueError(f"{name} must be {what}, not {x!r}")
 
 
+def flag(**flags: bool) -> None:
+    """ValueError unless every argument is True or False; the text "no" is neither."""
+    for name, x in flags.items():
+        if not isinstance(x, bool):
+            raise ValueError(f"{name} must be True or False, not {x!r}")
+
+
 def known(what: str, name: object, among: Iterable[str]) -> None:
     """ValueError unless `name` is one of those; the message lists them."""
     among = tuple(among)

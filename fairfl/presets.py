@@ -1,12 +1,7 @@
-"""Readings of the mechanism as sets of fields: the paper's text and its published code.
+"""The paper's text and its published code, now and before, as settings.
 
-The paper leaves gaps, and its published code, now and before, fills them differently
-from its text. Each difference is a field with a name of its own, here and nowhere else;
-the loop knows nothing of presets.
-
-    mechanism = presets.load("paper").mechanism(beta=1.2)
-
-Chapter "The paper and its code" runs them side by side.
+Each difference is a field with a name of its own; the loop knows nothing of presets:
+``presets.load("paper").mechanism(beta=1.2)``. Chapter "The paper and its code".
 """
 
 from __future__ import annotations
@@ -39,12 +34,11 @@ class Preset:
 PRESETS = {
     # The text of Xu et al. (2021), Secs. 3 and 4.2. Where it is silent or divides by
     # zero: weights n_i / sum n in round 1, a floor under the moving average, ties by
-    # index, the learning rate of the published code's options.
+    # index, the learning rate of the published code's options. Delta w = -eta grad F_i.
     "paper": Preset(
         cgsv={"alpha": 0.95, "first_weights": "sizes", "floor": 1e-3, "mask": "vector",
               "rounding": "floor"},
-        local=LocalTraining(  # Delta w = -eta grad F_i
-            lr=Schedule(0.15, 0.977), epochs=1, batch_size=None),
+        local=LocalTraining(lr=Schedule(0.15, 0.977), batch_size=None),
         gamma=Schedule(0.5),
         power_law={"law": "power"},
         classes={"replace": False},
@@ -72,11 +66,7 @@ PRESETS["earlier_published_code"] = replace(
 
 
 def load(name: str) -> Preset:
-    """The preset "paper", "published_code" or "earlier_published_code".
-
-    Raises:
-        ValueError: another name; the message lists the known ones.
-    """
+    """The preset "paper", "published_code" or "earlier_published_code"."""
     _checks.known("preset", name, PRESETS)
     return PRESETS[name]
 
@@ -84,23 +74,17 @@ def load(name: str) -> Preset:
 def differences(first: str, second: str) -> dict[str, tuple[object, object]]:
     """What two presets set differently: "mask" -> ("vector", "layers"), ...
 
-    A field of the mechanism that a preset does not set has the mechanism's default.
     "steps" stands for the kind of local training: on each batch, or on the last one of
     an epoch.
-
-    Raises:
-        ValueError: an unknown name.
     """
-    one = _flat(load(first))
-    two = _flat(load(second))
+    one, two = _flat(load(first)), _flat(load(second))
     return {key: (one[key], two[key]) for key in one if one[key] != two[key]}
 
 
 def _flat(preset: Preset) -> dict[str, object]:
     """All fields of a preset in one level, by their own names."""
-    found: dict[str, object] = {"gamma": preset.gamma}
+    steps = "last batch" if isinstance(preset.local, LastBatch) else "each batch"
+    flat = {"gamma": preset.gamma, "steps": steps, **preset.power_law, **preset.classes}
     for part in (preset.mechanism(), preset.local):
-        found |= {field.name: getattr(part, field.name) for field in fields(part)}
-    last = isinstance(preset.local, LastBatch)
-    found["steps"] = "last batch" if last else "each batch"
-    return found | {**preset.power_law, **preset.classes}
+        flat |= {field.name: getattr(part, field.name) for field in fields(part)}
+    return flat

@@ -51,6 +51,13 @@ def test_even():
             _checks.even(4, permutations=x)
 
 
+def test_flag():
+    _checks.flag(others=True, news=False)
+    for x in ("no", 1, None):
+        with pytest.raises(ValueError, match=f"news must be True or False, not {x!r}"):
+            _checks.flag(others=True, news=x)
+
+
 def test_known_lists_the_names():
     _checks.known("mask", "layers", ("vector", "layers"))
     with pytest.raises(ValueError, match="unknown mask 'cube'; known are vector, layers"):

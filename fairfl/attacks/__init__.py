@@ -26,8 +26,8 @@ def build(plain: Mapping[str, Mapping]) -> dict[str, Attack]:
     """Attacks by agent from plain data, ``{"3": {"kind": "scaled", "factor": 5.0}}``.
 
     Raises:
-        ValueError: an agent's name is not a text, or its attack has an unknown kind, an
-            unknown option or a value outside its range; the message names the agent.
+        ValueError: a name that is no text, an unknown kind or option, or a value out of
+            its range; the message names the agent.
     """
     found = {}
     for key, options in plain.items():

@@ -1,7 +1,4 @@
-"""Attackers who change what they train on, or how many they are.
-
-Chapter "When agents cheat".
-"""
+"""Who changes what it trains on, or its names. Chapter "When agents cheat"."""
 
 from __future__ import annotations
 
@@ -24,11 +21,7 @@ class Labels(Attack):
 
 @dataclass(frozen=True, kw_only=True)
 class Follow(Attack):
-    """Uploads what another agent has trained, as that agent's second name.
-
-    Args:
-        agent: whose update.
-    """
+    """Uploads what `agent` has trained, as that agent's second name."""
 
     agent: str
 
@@ -44,13 +37,9 @@ class Follow(Attack):
 class Copies(Attack):
     """Takes part under several names ("sybils"), all of which upload its update.
 
-    Agent "5" with three copies is "5", "5.2" and "5.3" to the server. Each name claims
-    the same samples and gets a download of its own. The names are there from round 1,
-    because nobody joins later; before `from_round` each of them trains honestly on
-    those samples.
-
-    Args:
-        copies: names in all, at least 1.
+    Agent "5" with `copies` = 3 is "5", "5.2" and "5.3" to the server. Each name claims
+    the same samples and gets a download of its own. The names are there from round 1;
+    before `from_round` each of them trains honestly on those samples.
     """
 
     copies: int = 2

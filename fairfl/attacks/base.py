@@ -1,8 +1,7 @@
 """What an attacker knows and what it may do. Chapter "When agents cheat".
 
-An attack belongs to one agent of a federation and starts in some round; before that the
-agent is honest. It may change the samples that the agent trains on and what the agent
-uploads. It never touches the server or what others train.
+It may change what its agent trains on and what that uploads, never the server or what
+others train.
 """
 
 from __future__ import annotations
@@ -38,13 +37,9 @@ class Sight(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Attack:
-    """An honest agent. An attack is a subclass that overrides `data` or `upload`.
+    """An honest agent. An attack is a subclass that overrides `data` or `upload`."""
 
-    Args:
-        from_round: the first round in which it cheats, at least 1.
-    """
-
-    from_round: int = 1
+    from_round: int = 1  # the first round in which it cheats
 
     def __post_init__(self) -> None:
         _checks.whole(from_round=self.from_round)

@@ -1,7 +1,4 @@
-"""Attackers who upload something else than what they trained.
-
-Chapter "When agents cheat".
-"""
+"""Who uploads something else than what it trained. Chapter "When agents cheat"."""
 
 from __future__ import annotations
 
@@ -28,20 +25,16 @@ class Noise(Attack):
     """Uploads Gaussian noise, new in each round, as long as its own update would be."""
 
     def upload(self, sight: Sight) -> Tensor:
-        size, draws = sight.update.shape, sight.draws()
-        noise = torch.randn(size, generator=draws, dtype=torch.float64)
-        length = sight.update.double().norm().cpu()
-        return (noise * (length / noise.norm())).to(sight.update)
+        own = sight.update.double().cpu()
+        noise = torch.randn(len(own), generator=sight.draws(), dtype=torch.float64)
+        return (noise * (own.norm() / noise.norm())).to(sight.update)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scaled(Attack):
-    """Uploads a multiple of its update.
+    """Uploads its update times `factor`, any finite number.
 
     A mechanism that normalises, eq. (1), does not see a positive factor.
-
-    Args:
-        factor: any finite number; -1 turns the update round (`Flip`).
     """
 
     factor: float = 10.0
@@ -65,11 +58,9 @@ class Flip(Scaled):
 class Download(Attack):
     """Uploads again what it downloaded in the round before, v_{i,t-1}.
 
-    A guess of where the others are going. Before its first download it uploads nothing.
-    A download of zeros (a quota of 0) is re-uploaded as it is.
+    A guess of where the others are going; before its first download, nothing.
     """
 
     def upload(self, sight: Sight) -> Tensor:
-        if sight.download is None:
-            return torch.zeros_like(sight.update)
-        return sight.download.clone()
+        nothing = torch.zeros_like(sight.update)
+        return nothing if sight.download is None else sight.download.clone()

@@ -16,9 +16,8 @@ from fairfl.mechanisms.rr import RR
 from fairfl.mechanisms.standalone import Standalone
 
 MECHANISMS: dict[str, type[Mechanism]] = {
-    "cgsv": CGSV, "fedavg": FedAvg, "standalone": Standalone,
-    "qffl": QFFL, "cffl": CFFL, "eci": ECI, "dw": DW, "rr": RR, "eu": EU,
-    "guarded": Guarded,
+    "cgsv": CGSV, "fedavg": FedAvg, "standalone": Standalone, "qffl": QFFL,
+    "cffl": CFFL, "eci": ECI, "dw": DW, "rr": RR, "eu": EU, "guarded": Guarded,
 }
 
 

@@ -1,10 +1,9 @@
 """What a mechanism sees and what it answers.
 
 A mechanism is a frozen dataclass of hyperparameters with two pure functions: `init`
-makes its state before round 1, `apply` turns the state and what arrived in a round into
-the next state, the aggregate and the agents' rewards. It handles vectors only; how they
-were trained is not its business. State goes in and comes out as plain data, so that a
-run can be stopped, resumed and repeated. Chapter "The whole mechanism".
+makes its state, `apply` turns state and round into the next state, the aggregate and
+the rewards. It handles vectors only. State goes in and comes out as plain data, so that
+a run can be stopped, resumed and repeated. Chapter "The whole mechanism".
 """
 
 from __future__ import annotations
@@ -79,19 +78,13 @@ class Mechanism(ABC):
         return {}
 
     @abstractmethod
-    def apply(
-        self, state: State, round: Round, setting: Setting
-    ) -> tuple[State, Step]:
+    def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
         """The next state and what the server does. Changes none of its arguments."""
 
 
 @dataclass(frozen=True)
 class Averaging(Mechanism):
-    """A mechanism that sums as federated averaging does.
-
-    Args:
-        scaling: of what is summed: "normalised" to length Gamma, "clipped", "raw".
-    """
+    """Sums as federated averaging does; `scaling` names how updates are scaled."""
 
     scaling: str = "normalised"
 
@@ -99,21 +92,15 @@ class Averaging(Mechanism):
         _checks.known("scaling", self.scaling, SCALINGS)
 
     def mean_update(self, round: Round, setting: Setting) -> Tensor:
-        """sum_i p_i u_i, p_i = n_i / sum n, (D,): eq. (1) with the weights of Sec. 3.1.
-
-        u_i is never made: the factor that scales an update joins its weight.
-        """
+        """sum_i p_i u_i, (D,): eq. (1) with the weights n_i / sum n of Sec. 3.1."""
+        # u_i is never made: the factor that scales an update joins its weight
         lengths = rewards.norms(round.updates)
         factors = rewards.factors(lengths, round.gamma, self.scaling).cpu()
         return rewards.aggregate(round.updates, setting.size_shares * factors, lengths)
 
 
 def weighted_sum(updates: Tensor, weights: Tensor) -> Tensor:
-    """sum_i weights_i updates_i, (N, D) and (N,) -> (D,) float64.
-
-    Unlike `rewards.aggregate`, which is for what the server sums, it looks for no
-    cancelling and does not round to the updates' type.
-    """
+    """sum_i weights_i updates_i, (D,) float64; not rounded, unlike an aggregate."""
     total = torch.zeros(updates.shape[1], dtype=torch.float64, device=updates.device)
     for row, weight in zip(updates, weights.tolist(), strict=True):
         if weight:

@@ -1,8 +1,4 @@
-"""Collaborative fairness in federated learning, CFFL (Lyu et al., 2020).
-
-Reputations come from a validation set. A baseline of Xu et al. (2021), Sec. 4.1;
-chapter "The competition".
-"""
+"""Collaborative fairness, CFFL (Lyu et al., 2020). Chapter "The competition"."""
 
 from __future__ import annotations
 
@@ -20,7 +16,7 @@ from fairfl.mechanisms.validation import accuracies, coalition_models
 
 @dataclass(frozen=True)
 class CFFL(Mechanism):
-    """Reputation decides how much of the sum one downloads, and who is expelled.
+    """Reputation on a validation set decides what one downloads, and who is expelled.
 
     With R the reputable agents and x_i agent i's share of their values in this round,
 
@@ -28,23 +24,20 @@ class CFFL(Mechanism):
         c_i <- .8 c_i + .2 s_i,    first c_i = 1 / N.
 
     Who then has c_i < threshold / |R| is expelled: it counts no more, downloads
-    nothing, and never comes back. The remaining c are brought to sum 1, the server sums
-    the raw updates with weights p_i / sum_R p, and agent i downloads the
-    floor(D c_i / max c) largest entries. At least two agents stay (all of them, if
-    there are no more).
+    nothing, and never comes back; but two agents always stay. The remaining c are
+    brought to sum 1, the server sums the raw updates with weights p_i / sum_R p, and
+    agent i downloads the floor(D c_i / max c) largest entries.
 
-    Our choices beside the publication and its code: all of an update is uploaded,
-    nothing is clipped, nobody trains beforehand, the quota has no factor n_i, entries
-    are the largest ones and not random, |R| / 5 stands in the sinh so that alpha means
-    the same for any number of agents.
+    Our choices: all of an update is uploaded, nothing is clipped, nobody trains
+    beforehand, the quota has no factor n_i, entries are the largest ones and not
+    random, |R| / 5 in the sinh lets alpha mean the same for any number of agents.
 
     Args:
         alpha: how much the sinh favours the better, > 0.
-        threshold: see above, in [0, 1]; the authors take 1/3, 1/6 where the agents'
-            classes differ.
-        value: "accuracy" of the agent's own model after training, w_{i,t-1} +
-            Delta w_i, as in the authors' code; "leave_one_out", accuracy of w_{t-1}
-            with the mean update of R less that without agent i's, not below 0.
+        threshold: in [0, 1]; the authors take 1/3, 1/6 where classes differ.
+        value: "accuracy" of w_{i,t-1} + Delta w_i, as in the authors' code;
+            "leave_one_out", accuracy of w_{t-1} with the mean update of R less that
+            without agent i's, not below 0.
         compounding: the authors' rule, c_i <- .8 c_i + .2 x_i, then
             c_i <- sinh(alpha c_i) / sum_R sinh(alpha c_j). It is unstable for few
             agents: small differences grow until nearly all are expelled.
@@ -62,6 +55,7 @@ class CFFL(Mechanism):
         _checks.positive(alpha=self.alpha)
         _checks.within(0, 1, threshold=self.threshold)
         _checks.known("value", self.value, ("accuracy", "leave_one_out"))
+        _checks.flag(compounding=self.compounding)
 
     def init(self, setting: Setting) -> State:
         n = len(setting.keys)
@@ -97,11 +91,9 @@ class CFFL(Mechanism):
     def _values(self, reputable: Tensor, round: Round, setting: Setting) -> Tensor:
         if self.value == "accuracy":
             return accuracies(round, map(torch.add, round.models, round.updates))
-        everyone = torch.arange(len(reputable))
-        others = [reputable & (everyone != i) for i in range(len(reputable))]
-        coalitions = [reputable, *others]
-        models = coalition_models(
-            round, round.updates, setting.size_shares, coalitions)
+        others = reputable & ~torch.eye(len(reputable), dtype=torch.bool)
+        groups, shares = [reputable, *others], setting.size_shares
+        models = coalition_models(round, round.updates, shares, groups)
         found = accuracies(round, models)
         return (found[0] - found[1:]).clamp(min=0)
 

@@ -1,7 +1,4 @@
-"""Fair gradient rewards: the mechanism of Xu et al. (2021), Sec. 3.4, eqs. (1)-(5).
-
-Derived in "Paying with gradients", run in "The whole mechanism".
-"""
+"""Fair gradient rewards, Xu et al. (2021), Sec. 3.4. Chapter "The whole mechanism"."""
 
 from __future__ import annotations
 
@@ -17,32 +14,32 @@ from fairfl.mechanisms.base import SCALINGS, Mechanism, Round, Setting, State, S
 from fairfl.randomness import derived_seed
 from fairfl.shapley import check_limit
 
+VALUATIONS = ("cosine", "first_order", "sampled", "exact")
+
 
 @dataclass(frozen=True)
 class CGSV(Mechanism):
     """Value each update by its cosine to the sum, pay with a sparsified sum.
 
-    In round t the server normalises and sums the updates with the coefficients r_{t-1}
-    (eq. (1)), values each of them as psi_i = cos(u_i, u_N) (eq. (3)), takes the values
-    into the moving average r_t (eq. (4)) and lets agent i download the q_i largest
-    entries of the sum (eq. (5)). The value may also be the Shapley value phi_i itself,
-    with the weights r_{t-1} inside u_S (eq. (2)).
+    In round t the server sums the normalised updates with the weights r_{t-1}, eq. (1),
+    values each as psi_i = cos(u_i, u_N), eq. (3), takes the values into the moving
+    average r_t, eq. (4), and lets agent i download the q_i largest entries of the sum,
+    eq. (5). The value may also be the Shapley value phi_i itself, eq. (2), with the
+    weights r_{t-1} inside u_S.
 
     Args:
         beta: degree of altruism, > 0; ``math.inf`` rewards all alike.
         alpha: weight of the past in r, in [0, 1].
         scaling: "normalised" (the paper), "clipped" or "raw".
-        floor: least value of the moving average before it is normalised, > 0; None for
-            no floor.
+        floor: > 0, least moving average before it is normalised; None: no floor.
         first_weights: r_0 in eq. (1), "sizes" n_i / sum n or "uniform" 1 / N.
-        epsilon: added to an update's norm when dividing by it ("normalised" only), at
-            least 0.
+        epsilon: >= 0, added to an update's norm when dividing by it ("normalised").
         mask: "vector" masks the whole update, "layers" each parameter tensor by itself.
         rounding, keep_ties: see `downloads.sparsify`.
-        valuation: "cosine" (the paper), "first_order" (`approximation.first_order`),
-            "sampled" or "exact" (`cgsv`).
-        permutations, sampling_seed: of "sampled"; an even number, at least 4.
-            Permutations go by the agents' names, new ones in each round.
+        valuation: "cosine" (the paper), "first_order" (`approximation`), "sampled" or
+            "exact" (`cgsv`).
+        permutations, sampling_seed: of "sampled", by the agents' names and new in each
+            round; an even number, at least 4.
 
     Logs psi, r, q (all (N,)), weights, the r_{t-1} that were used, and phi unless the
     valuation is "cosine". Where the updates cancel there is nothing to value: psi = 0,
@@ -78,22 +75,19 @@ class CGSV(Mechanism):
             raise ValueError(f"epsilon={self.epsilon!r} needs scaling='normalised'")
         _checks.known("mask", self.mask, ("vector", "layers"))
         _checks.known("rounding", self.rounding, ("floor", "ceil_below_size"))
-        valuations = ("cosine", "first_order", "sampled", "exact")
-        _checks.known("valuation", self.valuation, valuations)
+        _checks.flag(keep_ties=self.keep_ties)
+        _checks.known("valuation", self.valuation, VALUATIONS)
         _checks.even(4, permutations=self.permutations)
         _checks.whole(0, sampling_seed=self.sampling_seed)
 
     def init(self, setting: Setting) -> State:
-        n = len(setting.keys)
+        weights = setting.size_shares
         if self.valuation == "exact":
-            check_limit(n, cgsv.LIMIT)
-        # Two things are called r_0. Eq. (4) starts at zeros, but zeros as the weights
-        # of eq. (1) would sum nothing.
-        average = torch.zeros(n, dtype=torch.float64)
-        shares = setting.size_shares
-        uniform = torch.full_like(shares, 1 / n)
-        weights = shares if self.first_weights == "sizes" else uniform
-        return {"weights": weights, "average": average}
+            check_limit(len(weights), cgsv.LIMIT)
+        if self.first_weights == "uniform":
+            weights = torch.full_like(weights, 1 / len(weights))
+        # Two things are called r_0: as weights, the zeros of eq. (4) would sum nothing
+        return {"weights": weights, "average": torch.zeros_like(weights)}
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
         # u_i = factor_i Delta w_i without a copy: the factors join the weights, and a
@@ -131,5 +125,4 @@ class CGSV(Mechanism):
         if self.valuation == "first_order":
             return approximation.first_order(gram)
         seed = derived_seed(self.sampling_seed, "valuation", round.t)
-        names = setting.keys
-        return cgsv.sampled(gram, seed, self.permutations, names=names).values
+        return cgsv.sampled(gram, seed, self.permutations, names=setting.keys).values

@@ -30,20 +30,18 @@ def likeness(cosines: Tensor, power: float | None) -> Tensor:
 
 
 def shared(r: Tensor, alike: Tensor) -> Tensor:
-    """Weights of the sum in which a crowd counts once, (N,).
+    """Weights of the sum in which a crowd counts once, (N,): r_i / m_i, sum 1.
 
-    r_i / m_i, m_i = sum_j s_ij, divided by their sum. m_i is 1 for an update that
-    nobody shares and k for one of k equal ones.
+    m_i = sum_j s_ij is 1 for an update that nobody shares, k for one of k equal ones.
     """
     weights = r / alike.sum(1)
     return weights / weights.sum()
 
 
 def judges(weights: Tensor, alike: Tensor) -> Tensor:
-    """Row i: with which weights the updates are summed to value agent i.
+    """Row i: the weights of the sum that values agent i, (N,), (N, N) -> (N, N).
 
-    (N,) and (N, N) -> (N, N). What is like agent i's update is left out as far as it is
-    like it: (1 - s_ij) times the weight of agent j.
+    Updates are left out as far as they are like i's: (1 - s_ij) times j's weight.
     """
     return (1 - alike) * weights
 

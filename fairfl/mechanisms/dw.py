@@ -1,7 +1,4 @@
-"""Dataset-weighted download, a baseline of Xu et al. (2021), Sec. 4.1.
-
-Chapter "The competition".
-"""
+"""Dataset-weighted download, Xu et al. (2021), Sec. 4.1. Chapter "The competition"."""
 
 from __future__ import annotations
 

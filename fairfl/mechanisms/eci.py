@@ -1,7 +1,4 @@
-"""Extended contribution index (Song et al., 2019), a baseline of Xu et al., Sec. 4.1.
-
-Shapley values from validation accuracy become quotas. Chapter "The competition".
-"""
+"""Contribution index, Xu et al. (2021), Sec. 4.1. Chapter "The competition"."""
 
 from __future__ import annotations
 
@@ -24,21 +21,21 @@ EXACT = 5  # agents
 
 @dataclass(frozen=True)
 class ECI(Averaging):
-    """Sum as `FedAvg` does; pay by the sum of the agents' Shapley values.
+    """Sum as `FedAvg` does; pay by Shapley values of validation accuracy, summed.
 
     In round t a coalition is worth what its updates alone would have made of the
     server's model, v(S) = accuracy of w_{t-1} + sum_S p_i u_i / sum_S p_i, and
     v(nobody) that of w_{t-1}. Agent i's contribution index CI_i is the sum over rounds
-    of its Shapley values; it downloads the floor(D max(CI_i, 0) / max_j CI_j) largest
-    entries. The paper says only "proportional to the CIs". Our choices: this game, the
-    plain sum, and everything for everybody while no CI is positive.
+    of its Shapley values (Song et al., 2019); it downloads the
+    floor(D max(CI_i, 0) / max_j CI_j) largest entries. The paper says "proportional to
+    the CIs". This game, the plain sum, and everything for everybody while no CI is
+    positive are our choices.
 
     Args:
-        decay: CI_i <- decay CI_i + value, in (0, 1].
-        permutations, sampling_seed: up to 5 agents the Shapley value is exact, 2^N
-            evaluations a round; beyond it is sampled (`fairfl.sampling`), at most
-            2 + permutations (N - 1) evaluations. Permutations go by the agents' names,
-            new ones in each round; an even number, at least 4.
+        decay: CI_i <- decay CI_i + value, in [0, 1].
+        permutations, sampling_seed: beyond 5 agents the values are sampled, at most
+            2 + permutations (N - 1) evaluations a round instead of 2^N. Permutations go
+            by the agents' names, new ones in each round; an even number, at least 4.
 
     Logs phi (sums to v(all) - v(nobody), sampled too), ci, weights and q.
     """
@@ -51,7 +48,6 @@ class ECI(Averaging):
     def __post_init__(self) -> None:
         super().__post_init__()
         _checks.within(0, 1, decay=self.decay)
-        _checks.positive(decay=self.decay)
         _checks.even(4, permutations=self.permutations)
         _checks.whole(0, sampling_seed=self.sampling_seed)
 
@@ -63,8 +59,8 @@ class ECI(Averaging):
         total = rewards.aggregate(u, setting.size_shares)
         phi = self._phi(_game(u, round, setting), round.t, setting.keys)
         ci = self.decay * state["ci"] + phi
-        some = ci.max() > 0
-        quality = (ci / ci.max()).clamp(min=0) if some else torch.ones_like(ci)
+        nobody = ci.max() <= 0
+        quality = torch.ones_like(ci) if nobody else (ci / ci.max()).clamp(min=0)
         reward = sparsify(total, quality)
         log = {"phi": phi, "ci": ci, "weights": setting.size_shares, "q": reward.kept}
         return {"ci": ci}, Step(total, reward, log)

@@ -1,14 +1,10 @@
-"""Download by Euclidean distance, a baseline of Xu et al. (2021), Sec. 4.1.
-
-Chapter "The competition".
-"""
+"""Download by distance, Xu et al. (2021), Sec. 4.1. Chapter "The competition"."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from fairfl import rewards
 from fairfl._arrays import CANCELLED
@@ -30,14 +26,10 @@ class EU(Averaging):
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
         total = self.mean_update(round, setting)
-        d = _distances(round.updates, setting.size_shares)
+        mean = weighted_sum(round.updates, setting.size_shares)
+        gaps = (rewards.norms((row - mean)[None]) for row in round.updates)
+        d = torch.cat(list(gaps)).cpu()
+        d = d * (d**2 > CANCELLED * rewards.norms(round.updates).max().cpu() ** 2)
         reward = sparsify(total, torch.where(d > 0, d.min() / d, 1.0))
         log = {"distance": d, "weights": setting.size_shares, "q": reward.kept}
         return state, Step(total, reward, log)
-
-
-def _distances(updates: Tensor, shares: Tensor) -> Tensor:
-    """(N, D), (N,) -> (N,) float64."""
-    mean = weighted_sum(updates, shares)
-    d = torch.cat([rewards.norms((row - mean)[None]) for row in updates]).cpu()
-    return d * (d**2 > CANCELLED * rewards.norms(updates).max().cpu() ** 2)

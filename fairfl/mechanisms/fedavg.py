@@ -1,7 +1,4 @@
-"""Federated averaging (McMahan et al., 2017) as Xu et al. (2021) write it, Sec. 3.1.
-
-Chapter "Learning together".
-"""
+"""Federated averaging, Xu et al. (2021), Sec. 3.1. Chapter "Learning together"."""
 
 from __future__ import annotations
 
@@ -16,11 +13,11 @@ class FedAvg(Averaging):
     """Sum with weights p_i = n_i / sum n; everybody downloads all of the sum.
 
     Args:
-        scaling: "normalised" to length Gamma (eq. (1), the paper's vanilla federated
-            learning), "raw" for federated averaging as first published, "clipped".
+        scaling: "normalised", eq. (1), is the paper's vanilla federated learning, "raw"
+            federated averaging as first published (McMahan et al., 2017).
     """
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
         total = self.mean_update(round, setting)
-        reward = Everything(total, len(setting.keys))
-        return state, Step(total, reward, {"weights": setting.size_shares})
+        weights = setting.size_shares
+        return state, Step(total, Everything(total, len(weights)), {"weights": weights})

@@ -1,7 +1,4 @@
-"""Fair gradient rewards with corrections against agents that cheat.
-
-Ours; the paper leaves them to future work. Chapter "When agents cheat".
-"""
+"""Fair gradient rewards with corrections, ours. Chapter "When agents cheat"."""
 
 from __future__ import annotations
 
@@ -40,9 +37,9 @@ class Guarded(CGSV):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _checks.flag(others=self.others, news=self.news)
         if self.valuation != "cosine":
-            raise ValueError("a guarded mechanism values by the cosine, not by "
-                             f"{self.valuation!r}")
+            raise ValueError(f"Guarded values by the cosine, not by {self.valuation!r}")
         if self.crowding is not None:
             _checks.positive(crowding=self.crowding)
 
@@ -50,7 +47,7 @@ class Guarded(CGSV):
         state = super().init(setting)
         if self.news:  # what was sent in the last round: nothing
             state["sent"] = torch.zeros(setting.dimension, dtype=torch.float64)
-            state["quality"] = torch.zeros(len(setting.keys), dtype=torch.float64)
+            state["quality"] = torch.zeros_like(state["weights"])
         return state
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
@@ -63,8 +60,8 @@ class Guarded(CGSV):
         weights = shares * self.factors(lengths, round.gamma)
         total = rewards.aggregate(round.updates, weights, lengths)
         own = weights * lengths.cpu()  # an update's length in the sum
-        everyone = own.expand(len(own), -1)
-        judging = defences.judges(own, alike) if self.others else everyone
+        by_all = own.expand(len(own), -1)
+        judging = defences.judges(own, alike) if self.others else by_all
         sent = self._with_downloads(state, u, setting) if self.news else None
         psi = defences.values(cosines, judging, sent)
         if psi.any() and total.any():
@@ -80,10 +77,5 @@ class Guarded(CGSV):
     def _with_downloads(self, state: State, u: Tensor, setting: Setting) -> Tensor:
         """Row i: cosines of agent i's last download with all updates u of length 1."""
         sent = self.pay(state["sent"].to(u), state["quality"], setting)
-        rows = []
-        for i in range(len(u)):
-            download = sent.row(i)
-            length = float(download.double().norm())
-            unit = download / length if length else download
-            rows.append((u @ unit).double().cpu())
-        return torch.stack(rows)
+        units = (rewards.normalise(sent.row(i)[None], 1.0)[0] for i in range(len(u)))
+        return torch.stack([(u @ unit).double().cpu() for unit in units])

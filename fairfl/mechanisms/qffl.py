@@ -1,7 +1,4 @@
-"""q-fair federated learning, q-FedAvg (Li et al., 2020): equal losses for all.
-
-Rather than equal rewards for equal work. Chapter "The competition".
-"""
+"""q-fair federated learning, q-FedAvg (Li et al., 2020). Chapter "The competition"."""
 
 from __future__ import annotations
 
@@ -15,16 +12,14 @@ from fairfl.mechanisms.base import Mechanism, Round, Setting, State, Step
 
 @dataclass(frozen=True)
 class QFFL(Mechanism):
-    """Agents with a larger loss weigh more; everybody downloads all of
+    """Equal losses: agents with a larger loss weigh more; everybody downloads all of
 
         w_t - w_{t-1} = sum_i F_i^q Delta w_i / sum_i h_i eta_t.
 
-    F_i is the mean loss of the downloaded model on agent i's samples before it trains,
-    on all of them. With the gradient g_i = -Delta w_i / eta_t that the update stands
-    for, and 1 / eta_t in the place of the Lipschitz constant, h_i is
-    q F_i^(q-1) |g_i|^2 + F_i^q / eta_t. So F_i^q is weighed against
-
-        h_i eta_t = F_i^q (1 + q |Delta w_i|^2 / (eta_t F_i)).
+    F_i is the mean loss of the downloaded model on all of agent i's samples before it
+    trains. With the gradient g_i = -Delta w_i / eta_t that the update stands for, and
+    1 / eta_t for the Lipschitz constant, h_i = q F_i^(q-1) |g_i|^2 + F_i^q / eta_t, or
+    h_i eta_t = F_i^q (1 + q |Delta w_i|^2 / (eta_t F_i)).
 
     q = 0 is the mean of the updates, each agent counting alike, whatever its data. A
     large q makes the denominator large and the steps short; many local epochs, or Adam

@@ -1,7 +1,4 @@
-"""Round robin, a baseline of Xu et al. (2021), Sec. 4.1. Chapter "The competition".
-
-So Shokri and Shmatikov (2015) schedule downloads.
-"""
+"""Round robin, Xu et al. (2021), Sec. 4.1. Chapter "The competition"."""
 
 from __future__ import annotations
 
@@ -18,11 +15,11 @@ from fairfl.mechanisms.base import Averaging, Round, Setting, State, Step
 class RR(Averaging):
     """Sum as `FedAvg` does; agents take turns and then download the server's model.
 
-    The paper names the baseline and no more. Our choices: the turn goes by the agents'
-    names, shorter ones first, then by alphabet ("2" before "10"), one agent a round. It
-    catches up: w_{i,t} = w_t, all that it missed since its last turn. (Read literally,
-    an agent would get 1 / N of the sums and miss the others for ever.) After round t
-    nobody is more than N - 1 rounds behind.
+    So Shokri and Shmatikov (2015) schedule downloads; the paper names the baseline and
+    no more. Our choices: the turn goes by the agents' names, shorter ones first, then
+    by alphabet ("2" before "10"), one agent a round. It catches up: w_{i,t} = w_t, all
+    that it missed since its last turn. (Read literally, an agent would get 1 / N of the
+    sums and miss the others for ever.) Nobody is more than N - 1 rounds behind.
 
     Args:
         last_round: in this round everybody catches up, 1, 2, ...; None: never.
@@ -39,8 +36,7 @@ class RR(Averaging):
             _checks.whole(last_round=self.last_round)
 
     def init(self, setting: Setting) -> State:
-        # The round in which an agent last held the server's model: all hold w_0
-        return {"visited": torch.zeros(len(setting.keys), dtype=torch.int64)}
+        return {"visited": torch.zeros(len(setting.keys), dtype=torch.int64)}  # by w_0
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
         total = self.mean_update(round, setting)
@@ -59,15 +55,11 @@ class CatchUp:
     """Who is served gets the server's model, the others nothing: a `Reward`."""
 
     def __init__(self, models: Tensor, server: Tensor, served: Tensor) -> None:
-        self.models = models
-        self.server = server
-        self.served = served
+        self.models, self.server, self.served = models, server, served
         self.kept = served * len(server)
 
     def row(self, i: int) -> Tensor:
-        if self.served[i]:
-            return self.server - self.models[i]
-        return torch.zeros_like(self.server)
+        return self.served[i] * (self.server - self.models[i])
 
     def add_to(self, models: Tensor) -> None:
         for i in self.served.nonzero().flatten().tolist():

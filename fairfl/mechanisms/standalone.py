@@ -1,7 +1,4 @@
-"""No collaboration: what each agent would reach alone. Xu et al. (2021), Sec. 4.1.
-
-It is the yardstick of the paper's fairness. Chapter "Learning together".
-"""
+"""No collaboration, Xu et al. (2021), Sec. 4.1. Chapter "Learning together"."""
 
 from __future__ import annotations
 
@@ -15,8 +12,8 @@ from fairfl.mechanisms.base import Mechanism, Round, Setting, State, Step
 
 @dataclass(frozen=True)
 class Standalone(Mechanism):
-    """Each agent keeps its own update, nothing is summed, the server stays at w_0."""
+    """Each agent keeps its own update: the yardstick of the paper's fairness."""
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
-        nothing = torch.zeros_like(round.server)
-        return state, Step(nothing, OwnUpdates(round.updates), {})
+        still = torch.zeros_like(round.server)  # the server stays at w_0
+        return state, Step(still, OwnUpdates(round.updates), {})

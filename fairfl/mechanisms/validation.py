@@ -30,13 +30,9 @@ def coalition_models(
 
 
 def accuracies(round: Round, models: Iterable[Tensor]) -> Tensor:
-    """Validation accuracy in [0, 1] of each of K models (D,): (K,) float64.
-
-    Only some of the models exist at a time.
-    """
+    """Validation accuracy of K models (D,), of which some exist at a time: (K,)."""
     together = max(1, HELD // len(round.server))
-    left = iter(models)
-    found = []
+    left, found = iter(models), []
     while some := list(islice(left, together)):
         found.append(round.accuracy(torch.stack(some)).cpu().double())
     return torch.cat(found)

@@ -25,17 +25,13 @@ class Values(NamedTuple):
 
     def share(self, names: int, honest: int) -> float:
         """The attackers' part of the sum, for so many names and honest agents."""
-        theirs = names * self.attacker
-        return theirs / (theirs + honest * self.honest)
+        return names * self.attacker / (names * self.attacker + honest * self.honest)
 
 
 def one_gram(n: int, rho: float, gamma: float) -> Tensor:
-    """Gram matrix of an attacker with cosine gamma to each of n honest agents.
+    """Gram matrix of an attacker, first, with cosine gamma to n honest agents.
 
-    The attacker comes first, (n + 1, n + 1) float64.
-
-    Raises:
-        ValueError: no vectors have these cosines, or n < 1.
+    ValueError if no vectors have these cosines.
     """
     gram = copies_gram(1, n, rho)
     gram[0, 1:] = gram[1:, 0] = gamma
@@ -45,12 +41,9 @@ def one_gram(n: int, rho: float, gamma: float) -> Tensor:
 
 
 def copies_gram(k: int, n: int, rho: float) -> Tensor:
-    """Gram matrix of k equal updates, first, and n others, (k + n, k + n) float64.
+    """Gram matrix of k equal updates, first, and n others, all cosines else rho.
 
-    All cosines between different agents are rho.
-
-    Raises:
-        ValueError: k or n is below 1, or rho is outside [-1 / n, 1].
+    ValueError if k or n is below 1, or rho outside [-1 / n, 1].
     """
     if k < 1 or n < 1 or not -1 / n <= rho <= 1:
         raise ValueError(f"no {k} copies and {n} others have the cosine rho={rho}")
@@ -84,8 +77,7 @@ def phi(n: int, rho: float, gamma: float) -> Values:
 
 def _terms(n: int, rho: float, gamma: float) -> tuple[float, float, float]:
     """<u_h, u_N>, <u_f, u_N> and |u_N|^2 of unit vectors, h honest, f the attacker."""
-    both = 1 + (n - 1) * rho + gamma
-    own = 1 + n * gamma
+    both, own = 1 + (n - 1) * rho + gamma, 1 + n * gamma
     return both, own, own + n * both
 
 
@@ -98,10 +90,9 @@ def copies_psi(k: int, n: int, rho: float) -> Values:
 
 
 def copies_limit(k: int, n: int, rho: float) -> Values:
-    """Where r goes if these updates come in every round, without the floor under r.
+    """Where r goes if these updates come in every round: an eigenvector, sum 1.
 
-    The eigenvector of the matrix of cosines, sum 1. At rho = 0 the copies take
-    everything, if k > 1; one agent among orthogonal ones stays at 1 / (n + 1).
+    Without the floor. At rho = 0 the copies take everything, if k > 1.
     """
     if k == 1:
         return Values(1 / (n + 1), 1 / (n + 1))
@@ -114,10 +105,9 @@ def copies_limit(k: int, n: int, rho: float) -> Values:
 
 
 def expulsion(n: int, rho: float, alpha: float) -> float:
-    """theta: how fast r of a noise maker falls against an honest agent's, once small.
+    """theta: the factor a round by which r of a noise maker falls, once it is small.
 
-    The factor a round, (alpha + kappa) / (alpha + kappa (1 + (n - 1) rho)), with
-    kappa = (1 - alpha) / sqrt(r' M r) and r = 1 / n for the honest.
+    Against an honest agent's; kappa = (1 - alpha) / sqrt(r' M r), r = 1 / n for those.
     """
     top = 1 + (n - 1) * rho
     kappa = (1 - alpha) * math.sqrt(n / top)
