@@ -21,6 +21,7 @@ class Agent(NamedTuple):
     key: str
     x: Tensor  # (n, ...) floating point, or int64 word numbers
     y: Tensor  # (n,) int64
+    true_y: Tensor | None = None  # (n,) before label noise, for probes; None: as y
 
 
 def class_counts(agents: Sequence[Agent], classes: int) -> Tensor:

@@ -16,7 +16,7 @@ def label_noise(
     classes: int, seed: int,
 ) -> list[Agent]:
     """New agents, with round(fraction * n) of an agent's n labels changed (Sec. 3.4 of
-    the paper).
+    the paper); `true_y` keeps them.
 
     A changed label is drawn uniformly from the *other* classes. With the same seed, a
     larger fraction changes the labels that a smaller one changes, to the same values,
@@ -51,4 +51,4 @@ def _corrupt(agent: Agent, fraction: float, classes: int, seed: int) -> Agent:
     changed = torch.randperm(len(y), generator=draws)[: round(fraction * len(y))]
     shift = torch.randint(1, classes, (len(y),), generator=draws)[: len(changed)]
     y[changed] = (y[changed] + shift) % classes
-    return agent._replace(y=y)
+    return agent._replace(y=y, true_y=agent.y if agent.true_y is None else agent.true_y)
