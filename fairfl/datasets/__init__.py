@@ -1,39 +1,49 @@
 """The data sets, read, verified and scaled. Chapter "Data and partitions".
 
-"digits" comes with scikit-learn. The others lie below the data root: the argument `root`, else the folder that the
-environment variable FAIRFL_DATA names, else a cache of the user. What is missing is fetched; files are verified
-whenever they are read. Each data set is a module with what is known about it (`ABOUT`), the archives that hold it
-(`ARCHIVES`), and the functions `provide` (the files, verified) and `load` (the tensors).
+"digits" comes with scikit-learn. The others lie below the data root: the argument
+`root`, else the folder that the environment variable FAIRFL_DATA names, else a cache of
+the user. What is missing is fetched; files are verified whenever they are read. Each
+data set is a module with what is known about it (`ABOUT`), the archives that hold it
+(`ARCHIVES`), and a function `load` (the tensors).
 """
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import NamedTuple
 
+from fairfl import _checks
 from fairfl.datasets import cifar10, digits, fetching, mnist, mr, npz, sst
 from fairfl.datasets.base import About, Data, DataError, Found, MissingData
 
-__all__ = ["About", "DATASETS", "Data", "DataError", "Found", "MissingData", "Status", "data_root", "fetch", "load",
-           "status"]
+__all__ = ["About", "DATASETS", "Data", "DataError", "Found", "MissingData", "Status",
+           "data_root", "fetch", "load", "status"]
 
 DATASETS = {"digits": digits, "mnist": mnist, "cifar10": cifar10, "mr": mr, "sst": sst}
+Name = str | os.PathLike
 
 
-def load(name: str | os.PathLike, root: str | os.PathLike | None = None, download: bool = True, **options) -> Data:
+def load(
+    name: Name, root: str | os.PathLike | None = None, download: bool = True, **options
+) -> Data:
     """The data set of that name, as fresh tensors.
 
     Args:
-        name: a key of `DATASETS`, or the path of a file `.npz` of your own, see `npz.load`.
+        name: a key of `DATASETS`, or the path of a file `.npz`, see `npz.load`.
 
-            - "digits": scikit-learn's 8 x 8 digits, 1,200 for training and 597 for testing, float64.
+            - "digits": scikit-learn's 8 x 8 digits, 1,200 for training and 597 for
+              testing, float64.
             - "mnist": 60,000 and 10,000 images of 28 x 28 pixels, float32.
-            - "cifar10": 50,000 and 10,000 images of 3 x 32 x 32 pixels, float32; or a copy, see `cifar10.load`.
-            - "mr": 8,530 and 2,132 sentences from film reviews, negative (0) or positive (1), as word numbers.
-            - "sst": 8,544, 1,101 (validation) and 2,210 sentences in five classes, as word numbers.
-        root: folder that holds or gets the files, see above; "digits" and an `.npz` need none.
+            - "cifar10": 50,000 and 10,000 images of 3 x 32 x 32 pixels, float32; or a
+              copy, see `cifar10.load`.
+            - "mr": 8,530 and 2,132 sentences from film reviews, negative (0) or
+              positive (1), as word numbers.
+            - "sst": 8,544, 1,101 (validation) and 2,210 sentences in five classes, as
+              word numbers.
+        root: folder that holds or gets the files; "digits" and an `.npz` need none.
         download: fetch what is missing.
         options: of the data set: "mr" and "sst" take `vocabulary`, see `text.data`.
 
@@ -41,7 +51,7 @@ def load(name: str | os.PathLike, root: str | os.PathLike | None = None, downloa
         ValueError: an unknown name or option; the message lists the known ones.
         DataError: see there.
     """
-    if (path := _own(name)) is not None:
+    if path := _own(name):
         _check_options(name, npz.load, options)
         return npz.load(path)
     module = _module(name)
@@ -50,8 +60,8 @@ def load(name: str | os.PathLike, root: str | os.PathLike | None = None, downloa
 
 
 def fetch(name: str, root: str | os.PathLike | None = None) -> None:
-    """Fetch the files of a data set that are missing below the root, and verify all of them. Of CIFAR-10 it fetches
-    the original, even where a copy lies.
+    """Fetch the files of a data set that are missing below the root, and verify all of
+    them. Of CIFAR-10 it fetches the original, even where a copy lies.
 
     Raises: as `load`.
     """
@@ -67,16 +77,18 @@ class Status(NamedTuple):
     fault: str = ""  # else: which file, and what to do
 
 
-def status(name: str | os.PathLike, root: str | os.PathLike | None = None) -> Status:
-    """Look for a data set, or a file `.npz`, and verify it, without fetching or changing anything.
+def status(name: Name, root: str | os.PathLike | None = None) -> Status:
+    """Look for a data set, or a file `.npz`, and verify it, without fetching anything.
 
     Raises:
         ValueError: an unknown name.
     """
     try:
-        if (path := _own(name)) is not None:
+        if path := _own(name):
             return Status("intact", npz.provide(path))
-        return Status("intact", _module(name).provide(data_root(root), download=False))
+        module = _module(name)
+        provide = getattr(module, "provide", partial(fetching.provide, module.ARCHIVES))
+        return Status("intact", provide(data_root(root), download=False))
     except MissingData as error:
         return Status("missing", None, str(error))
     except DataError as error:
@@ -88,24 +100,25 @@ def data_root(root: str | os.PathLike | None = None) -> Path:
     if root is None:
         from platformdirs import user_cache_path
 
-        root = os.environ.get("FAIRFL_DATA") or user_cache_path("fairfl", appauthor=False)
+        cache = user_cache_path("fairfl", appauthor=False)
+        root = os.environ.get("FAIRFL_DATA") or cache
     return Path(root).expanduser()
 
 
-def _own(name: str | os.PathLike) -> Path | None:
+def _own(name: Name) -> Path | None:
     """The path of a file .npz, if the name is one."""
     return Path(name).expanduser() if str(name).endswith(".npz") else None
 
 
-def _module(name: str):
-    if name not in DATASETS:
-        raise ValueError(f"unknown data set {str(name)!r}; known are {', '.join(sorted(DATASETS))}, "
-                         "and the path of a file .npz")
-    return DATASETS[name]
+def _module(name: Name):
+    known = (*sorted(DATASETS), "and the path of a file .npz")
+    _checks.known("data set", str(name), known)
+    return DATASETS[str(name)]
 
 
-def _check_options(name: str | os.PathLike, function, options: dict) -> None:
-    known = [p.name for p in signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    if unknown := [option for option in options if option not in known]:
-        raise ValueError(f"unknown option {unknown[0]!r} of the data set {str(name)!r}; "
-                         f"known are {', '.join(known) or 'none'}")
+def _check_options(name: Name, function, options: dict) -> None:
+    parameters = signature(function).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    what = f"option of the data set {str(name)!r}:"
+    for option in options:
+        _checks.known(what, option, known or ["none"])

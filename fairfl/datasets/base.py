@@ -11,15 +11,15 @@ class Data(NamedTuple):
     """A data set, split into training pool and test set."""
 
     name: str
-    x: Tensor  # (n, channels, height, width) floating point, or (n, length) int64 word numbers
+    x: Tensor  # (n, channels, height, width) floats, or (n, length) int64 word numbers
     y: Tensor  # (n,) int64
     test_x: Tensor
     test_y: Tensor
     classes: int  # labels lie in 0 to classes - 1
     sha256: str  # of what was read
-    original: bool  # False for anything that was not verified to be the published files
-    validation: tuple[Tensor, Tensor] | None = None  # x and y of the published validation set, where there is one
-    vocabulary: tuple[str, ...] | None = None  # word number -> word, of texts; 0 is the padding, 1 an unknown word
+    original: bool  # False for anything not verified to be the published files
+    validation: tuple[Tensor, Tensor] | None = None  # the published x and y, if any
+    vocabulary: tuple[str, ...] | None = None  # of texts: word number -> word
 
 
 class About(NamedTuple):
@@ -38,11 +38,12 @@ class Found(NamedTuple):
     place: str  # where they lie
     sha256: str
     original: bool  # verified to be the published files
-    samples: tuple[int, int, int] | None = None  # as in About, of anything that is not the published files
+    samples: tuple[int, int, int] | None = None  # as in About, of anything else
 
 
 class DataError(Exception):
-    """A data set is missing, damaged or out of reach; the message names the file and says what to do."""
+    """A data set is missing, damaged or out of reach; the message names the file and
+    says what to do."""
 
 
 class MissingData(DataError):

@@ -12,16 +12,15 @@ from fairfl.datasets.fetching import Archive
 from fairfl.datasets.images import standardised
 
 ABOUT = About(
-    title="CIFAR-10",
-    samples=(50_000, 0, 10_000),
-    citation="Krizhevsky: Learning Multiple Layers of Features from Tiny Images. Technical report, "
-    "University of Toronto, 2009",
+    "CIFAR-10", (50_000, 0, 10_000),
+    citation="Krizhevsky: Learning Multiple Layers of Features from Tiny Images. "
+    "Technical report, University of Toronto, 2009",
     licence="not stated by its author",
     home="https://www.cs.toronto.edu/~kriz/cifar.html",
 )
 FOLDER, COPY = "cifar-10-batches-py", "cifar10.npz"
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
-MD5 = {  # as published with torchvision, which compares them, too
+MD5 = {  # torchvision's; taken from there, every import would take twice as long
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
     "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
     "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
@@ -31,10 +30,8 @@ MD5 = {  # as published with torchvision, which compares them, too
     "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
 }
 ARCHIVES = (
-    Archive(
-        (ADDRESS, f"https://web.archive.org/web/2020id_/{ADDRESS}"),
-        {f"{FOLDER}/{name}": f"md5:{digest}" for name, digest in MD5.items()},
-    ),
+    Archive((ADDRESS, f"https://web.archive.org/web/2020id_/{ADDRESS}"),
+            {f"{FOLDER}/{name}": f"md5:{digest}" for name, digest in MD5.items()}),
 )
 
 
@@ -46,12 +43,13 @@ def provide(root: Path, download: bool) -> Found:
 
 
 def load(root: Path, download: bool) -> Data:
-    """Images of 3 x 32 x 32 pixels, standardised by each channel's mean and standard deviation over the training
-    pixels, float32.
+    """Images of 3 x 32 x 32 pixels, standardised by each channel's mean and standard
+    deviation over the training pixels, float32.
 
-    The original lies in `cifar-10-batches-py` below the root and has 50,000 training and 10,000 test images. Where
-    nothing of it lies, a file `cifar10.npz` below the root is taken instead, with arrays as in `npz.load`: a copy of
-    unknown quality and size, so its `original` is False.
+    The original lies in `cifar-10-batches-py` below the root and has 50,000 training
+    and 10,000 test images. Where nothing of it lies, a file `cifar10.npz` below the
+    root is taken instead, with arrays as in `npz.load`: a copy of unknown quality and
+    size, so its `original` is False.
     """
     if copy := _copy(root):
         return npz.load(copy)._replace(name="cifar10", classes=10)
@@ -59,9 +57,10 @@ def load(root: Path, download: bool) -> Data:
     from torchvision.datasets import CIFAR10
 
     parts = [CIFAR10(root, train) for train in (True, False)]
-    x, test_x = standardised(*(torch.from_numpy(part.data).movedim(3, 1) for part in parts))
+    images, test_images = (torch.from_numpy(part.data).movedim(3, 1) for part in parts)
+    x, test_x = standardised(images, test_images)
     y, test_y = (torch.tensor(part.targets) for part in parts)
-    return Data("cifar10", x, y, test_x, test_y, 10, found.sha256, found.original)
+    return Data("cifar10", x, y, test_x, test_y, 10, found.sha256, original=True)
 
 
 def _copy(root: Path) -> Path | None:

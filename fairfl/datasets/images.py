@@ -7,10 +7,11 @@ from torch import Tensor
 
 
 def standardised(images: Tensor, test_images: Tensor) -> tuple[Tensor, Tensor]:
-    """Images scaled by the mean and standard deviation of each channel of the training images.
+    """Images scaled by the mean and standard deviation of each channel of the training
+    images.
 
-    Both come from the counts of the 256 grey levels: exact, however many threads add up. A channel of one level only
-    is not divided.
+    Both come from the counts of the 256 grey levels: exact, however many threads add
+    up. A channel of one level only is not divided.
 
     Args:
         images, test_images: (n, C, H, W) uint8.
@@ -19,7 +20,8 @@ def standardised(images: Tensor, test_images: Tensor) -> tuple[Tensor, Tensor]:
         The same, float32.
     """
     level = torch.arange(256, dtype=torch.float64)
-    x, test_x = (part.to(torch.float32, memory_format=torch.contiguous_format) for part in (images, test_images))
+    x, test_x = (part.to(torch.float32, memory_format=torch.contiguous_format)
+                 for part in (images, test_images))
     for c in range(images.shape[1]):
         counts = torch.bincount(images[:, c].flatten(), minlength=256)
         share = counts.double() / counts.sum()

@@ -1,4 +1,4 @@
-"""MR: sentences from film reviews, negative or positive ("sentence polarity dataset v1.0")."""
+"""MR ("sentence polarity dataset v1.0"): film reviews, negative or positive."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from pathlib import Path
 import torch
 
 from fairfl.datasets import fetching, text
-from fairfl.datasets.base import About, Data, Found
+from fairfl.datasets.base import About, Data
 from fairfl.datasets.fetching import Archive
 
 ABOUT = About(
-    title="MR, sentence polarity",
-    samples=(8530, 0, 2132),
-    citation="Pang and Lee: Seeing stars: Exploiting class relationships for sentiment categorization with respect "
-    "to rating scales. ACL 2005",
+    "MR, sentence polarity", (8530, 0, 2132),
+    citation="Pang and Lee: Seeing stars: Exploiting class relationships for sentiment "
+    "categorization with respect to rating scales. ACL 2005",
     licence="not stated by its authors",
     home="https://www.cs.cornell.edu/people/pabo/movie-review-data/",
 )
@@ -24,7 +23,8 @@ ARCHIVES = (
         (
             ARCHIVE,
             f"https://web.archive.org/web/2020id_/{ARCHIVE}",
-            "https://storage.googleapis.com/seldon-datasets/sentence_polarity_v1/rt-polaritydata.tar.gz",
+            "https://storage.googleapis.com/seldon-datasets/sentence_polarity_v1/"
+            "rt-polaritydata.tar.gz",
         ),
         {  # by label
             "rt-polaritydata/rt-polarity.neg":
@@ -36,30 +36,26 @@ ARCHIVES = (
 )
 
 
-def provide(root: Path, download: bool) -> Found:
-    """The two files, verified."""
-    return fetching.provide(ARCHIVES, root, download)
-
-
 def load(root: Path, download: bool, *, vocabulary: str = "train") -> Data:
-    """8,530 sentences for training and 2,132 for testing, half of each negative (0) and half positive (1), always
-    split in the same way; word numbers as in `text.encode`.
+    """8,530 sentences for training and 2,132 for testing, half of each negative (0) and
+    half positive (1), always split in the same way; word numbers as in `text.encode`.
 
-    There is no published split, and the files hold all negative sentences before all positive ones. So the split
-    must be stratified: a test set cut off the end would hold one class only, and "accuracy" on it would be the recall
-    of that class. Words are what stands between white space, in lower case as in the files.
+    There is no published split, and the files hold all negative sentences before all
+    positive ones. So the split must be stratified: a test set cut off the end would
+    hold one class only, and "accuracy" on it would be the recall of that class. Words
+    are what stands between white space, in lower case as in the files.
 
     Args:
         vocabulary: see `text.data`.
     """
     from sklearn.model_selection import train_test_split
 
-    found = provide(root, download)
-    # Not splitlines: sentences hold the character \x85, which Unicode takes for the end of a line
-    lines = [(root / file).read_bytes().decode("latin-1").removesuffix("\n").split("\n") for file in ARCHIVES[0].files]
+    found = fetching.provide(ARCHIVES, root, download)
+    lines = [text.lines(root / file, "latin-1") for file in ARCHIVES[0].files]
     sentences = [line.lower().split() for part in lines for line in part]
     labels = [label for label, part in enumerate(lines) for _ in part]
-    x, test_x, y, test_y = train_test_split(
-        sentences, labels, test_size=len(sentences) // 10 * 2, random_state=0, stratify=labels
-    )
-    return text.data("mr", found, (x, torch.tensor(y)), (test_x, torch.tensor(test_y)), classes=2, source=vocabulary)
+    count = len(sentences) // 10 * 2
+    x, test_x, y, test_y = train_test_split(sentences, labels, test_size=count,
+                                            random_state=0, stratify=labels)
+    train, test = (x, torch.tensor(y)), (test_x, torch.tensor(test_y))
+    return text.data("mr", found, train, test, classes=2, source=vocabulary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,87 +21,114 @@ NAMES = (
     ("train_images", "train_labels", "test_images", "test_labels"),
 )
 
-
 def provide(path: Path) -> Found:
     """The file, after the checks that `load` promises."""
     _, y, _, test_y = read(path)
-    return Found(str(path), fetching.sha256(path), original=False, samples=(len(y), 0, len(test_y)))
+    samples = len(y), 0, len(test_y)
+    return Found(str(path), fetching.digest(path), original=False, samples=samples)
 
 
 def load(path: Path) -> Data:
-    """The training and test samples in four arrays, under one of the three groups of `NAMES`.
+    """The training and test samples in four arrays, under one of the three groups of
+    `NAMES`.
 
     Args:
-        path: of the file. Its samples are uint8 images, (n, H, W) or (n, H, W, C) with at most 4 channels, which
-            become (n, C, H, W), float32, standardised by each channel's mean and standard deviation over the training
-            images; or float32 or float64 of any shape (n, ...), kept as they are; or word numbers, (n, L) of another
-            integer type. Its labels are integers of any type, (n,), from 0 to C - 1.
+        path: of the file. Its samples are uint8 images, (n, H, W) or (n, H, W, C) with
+            at most 4 channels, which become (n, C, H, W), float32, standardised by each
+            channel's mean and standard deviation over the training images; or float32
+            or float64 of any shape (n, ...), kept as they are; or word numbers below
+            2^31, (n, L) of another integer type. Its labels are integers of any type,
+            (n,), from 0 to C - 1, each of which occurs.
 
     Raises:
-        DataError: the file is missing, damaged or holds something else; the message names it and the array.
+        DataError: the file is missing, damaged or holds something else; the message
+            names it and the array.
     """
-    x, y, test_x, test_y = read(path)
-    if x.dtype == np.uint8:
-        samples = standardised(*(_channels_first(part) for part in (x, test_x)))
-    else:
-        samples = (torch.from_numpy(part if part.dtype.kind == "f" else part.astype(np.int64)) for part in (x, test_x))
-    x, test_x = samples
-    y, test_y = (torch.from_numpy(part.astype(np.int64)) for part in (y, test_y))
+    x, y, test_x, test_y = (_tensor(array) for array in read(path))
+    if x.dtype == torch.uint8:
+        x, test_x = standardised(_channels_first(x), _channels_first(test_x))
     classes = int(max(y.max(), test_y.max())) + 1
-    return Data(path.name, x, y, test_x, test_y, classes, fetching.sha256(path), original=False)
+    return Data(path.name, x, y.long(), test_x, test_y.long(), classes,
+                fetching.digest(path), original=False)
 
 
 def read(path: Path) -> list[np.ndarray]:
-    """The four arrays as they are in the file, after the checks that `load` promises."""
+    """The four arrays as they are in the file, once they are as `load` promises."""
     if not fetching.exists(path):
         raise MissingData(f"{path} is missing; give the path of a file .npz")
     try:
         with np.load(path, allow_pickle=False) as file:
-            group = next((group for group in NAMES if set(group) & set(file.files)), None)
-            if group is None or (absent := sorted(set(group) - set(file.files))):
-                missing = ", ".join(absent) if group else "all of them"
-                raise DataError(f"{path} must hold the arrays {', or '.join(', '.join(group) for group in NAMES)}; "
-                                f"missing: {missing} (it holds {', '.join(file.files) or 'nothing'})")
-            arrays = {}
-            for name in group:
-                try:
-                    arrays[name] = file[name]
-                except ValueError as error:  # pickled objects
-                    raise DataError(f"{path}: array {name} cannot be read: {error}") from error
-    except (OSError, EOFError, ValueError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            arrays = {name: _array(path, file, name) for name in _names(path, file)}
+    except (OSError, EOFError, ValueError, AttributeError, TypeError, RuntimeError,
+            zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is damaged or not a file .npz: {error}") from error
-    _check(path, arrays)
+    for name, rule in _faults(arrays):
+        what = f"{arrays[name].dtype} of shape {arrays[name].shape}"
+        raise DataError(f"{path}: array {name}, {what}, {rule}")
     return list(arrays.values())
 
 
-def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Whether these are samples and labels, in this order, for training and for testing."""
-
-    def demand(condition: bool, name: str, rule: str) -> None:
-        if not condition:
-            array = arrays[name]
-            raise DataError(f"{path}: array {name}, {array.dtype} of shape {array.shape}, {rule}")
-
-    (x, first), (y, _), (test_x, _), (test_y, _) = names = [(name, arrays[name]) for name in arrays]
-    for (samples, inputs), (labels, targets) in (names[:2], names[2:]):
-        demand(inputs.size > 0, samples, "is empty")
-        demand(inputs.dtype == np.uint8 or inputs.dtype in (np.float32, np.float64) or inputs.dtype.kind in "iu",
-               samples, "must be uint8 images, float32, float64 or integer word numbers")
-        if inputs.dtype == np.uint8:
-            demand(inputs.ndim == 3 or inputs.ndim == 4 and inputs.shape[3] <= 4, samples,
-                   "must be images of shape (n, height, width) or (n, height, width, channels), 4 channels at most")
-        elif inputs.dtype.kind == "f":
-            demand(inputs.ndim > 1, samples, "must have the shape (n, ...)")
-            demand(bool(np.isfinite(inputs).all()), samples, "holds NaN or infinity")
-        else:
-            demand(inputs.ndim == 2 and bool((inputs >= 0).all()), samples, "must be word numbers (n, L) from 0 on")
-        demand(targets.dtype.kind in "iu" and targets.ndim == 1, labels, "must be integers of shape (n,)")
-        demand(len(targets) == len(inputs), labels, f"must have as many entries as {samples} has, {len(inputs)}")
-        demand(bool((targets >= 0).all()), labels, "holds negative labels; they go from 0 on")
-    demand(arrays[test_x].dtype == first.dtype and arrays[test_x].shape[1:] == first.shape[1:], test_x,
-           f"must be like {x}, {first.dtype} of shape (n, {', '.join(map(str, first.shape[1:]))})")
+def _names(path: Path, file) -> tuple[str, ...]:
+    group = next((group for group in NAMES if set(group) & set(file.files)), ())
+    missing = [name for name in group if name not in file.files]
+    if missing or not group:
+        wanted = ", or ".join(", ".join(names) for names in NAMES)
+        raise DataError(f"{path} must hold the arrays {wanted}; missing: "
+                        f"{', '.join(missing) or 'all of them'} "
+                        f"(it holds {', '.join(file.files) or 'nothing'})")
+    return group
 
 
-def _channels_first(images: np.ndarray) -> Tensor:
-    batch = torch.from_numpy(images)
-    return batch.unsqueeze(1) if batch.ndim == 3 else batch.movedim(3, 1)
+def _array(path: Path, file, name: str) -> np.ndarray:
+    try:
+        return file[name]
+    except (ValueError, OverflowError, MemoryError) as error:  # objects; absurd sizes
+        raise DataError(f"{path}: array {name} cannot be read: {error}") from error
+
+
+def _faults(arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
+    """The arrays that are not as `load` says, and what they should be."""
+    (x, first), (y, labels), (test_x, second), (test_y, test_labels) = arrays.items()
+    yield from _samples_and_labels(x, first, y, labels)
+    yield from _samples_and_labels(test_x, second, test_y, test_labels)
+    if second.dtype != first.dtype or second.shape[1:] != first.shape[1:]:
+        row = ", ".join(map(str, first.shape[1:]))
+        yield test_x, f"must be like {x}, {first.dtype} of shape (n, {row})"
+    classes = len({*np.unique(labels).tolist(), *np.unique(test_labels).tolist()})
+    for name in (y, test_y):
+        if arrays[name].max() >= classes:
+            yield name, (f"holds the label {arrays[name].max()}; {y} and {test_y} hold "
+                         f"{classes} different ones, which go from 0 on without a gap")
+
+
+def _samples_and_labels(
+    samples: str, x: np.ndarray, labels: str, y: np.ndarray
+) -> Iterator[tuple[str, str]]:
+    if x.size == 0:
+        yield samples, "is empty"
+    if x.dtype == np.uint8:
+        if x.ndim != 3 and (x.ndim != 4 or x.shape[3] > 4):
+            yield samples, ("must be images of shape (n, height, width) or "
+                            "(n, height, width, channels), 4 channels at most")
+    elif x.dtype in (np.float32, np.float64):
+        if x.ndim < 2 or not np.isfinite(x).all():
+            yield samples, "must have the shape (n, ...), without NaN or infinity"
+    elif x.dtype.kind not in "iu":
+        yield samples, "must be uint8 images, float32, float64 or integer word numbers"
+    elif x.ndim != 2 or not 0 <= x.min() <= x.max() < 2**31:
+        yield samples, "must be word numbers (n, L) from 0 to 2^31 - 1"
+    if y.dtype.kind not in "iu" or y.ndim != 1:
+        yield labels, "must be integers of shape (n,)"
+    if len(y) != len(x):
+        yield labels, f"must have as many entries as {samples} has, {len(x)}"
+    if y.min() < 0:
+        yield labels, "holds negative labels; they go from 0 on"
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    kept = array.dtype == np.uint8 or array.dtype.kind == "f"
+    return torch.from_numpy(array if kept else array.astype(np.int64))
+
+
+def _channels_first(images: Tensor) -> Tensor:
+    return images.unsqueeze(1) if images.ndim == 3 else images.movedim(3, 1)

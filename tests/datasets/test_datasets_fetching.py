@@ -1,4 +1,5 @@
-"""Verifying and fetching: archives of the test's own from a server of its own, and all that can go wrong."""
+"""Verifying and fetching: archives of the test's own from a server of its own, and all
+that can go wrong."""
 
 import gzip
 import hashlib
@@ -21,7 +22,8 @@ from fairfl.datasets import DataError, MissingData, fetching
 from fairfl.datasets.fetching import Archive, provide
 
 FILES = {"folder/a.txt": b"first\x85" * 3000, "folder/b.txt": b"second" * 3000}
-PINS = {name: f"sha256:{hashlib.sha256(content).hexdigest()}" for name, content in FILES.items()}
+PINS = {name: f"sha256:{hashlib.sha256(content).hexdigest()}"
+        for name, content in FILES.items()}
 A, B = FILES
 
 
@@ -44,7 +46,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 class Server:
-    """Serves what `served` says: path -> (status, bytes it announces, bytes it sends)."""
+    """Serves what `served` says: path -> (status, bytes announced, bytes sent)."""
 
     def __init__(self, port):
         self.address, self.served, self.asked = f"http://127.0.0.1:{port}", {}, []
@@ -65,7 +67,9 @@ def server(monkeypatch):
                 return
             self.send_response(status)
             self.send_header("Content-Length", str(announced))
-            if self.path.endswith("gz") and "identity" not in self.headers.get("Accept-Encoding", ""):
+            if self.path.endswith("gz") and "identity" not in self.headers.get(
+                "Accept-Encoding", ""
+            ):
                 self.send_header("Content-Encoding", "gzip")  # as some servers do
             self.end_headers()
             self.wfile.write(content)
@@ -82,7 +86,8 @@ def server(monkeypatch):
 
 
 def below(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if not path.is_dir()}
+    return {str(path.relative_to(root)): path.read_bytes()
+            for path in root.rglob("*") if not path.is_dir()}
 
 
 def write(root: Path, files: dict[str, bytes]) -> None:
@@ -91,20 +96,23 @@ def write(root: Path, files: dict[str, bytes]) -> None:
         (root / name).write_bytes(content)
 
 
-# -------------------------------------------------------------------------------------------- files that are there
+# ----------------------------------------------------------------- files that are there
 
 
 def test_the_checksum_is_that_of_sha256sum(tmp_path):
     write(tmp_path, FILES)
-    listing = subprocess.run(["sha256sum", "a.txt", "b.txt"], cwd=tmp_path / "folder", capture_output=True).stdout
+    listing = subprocess.run(["sha256sum", "a.txt", "b.txt"], cwd=tmp_path / "folder",
+                             capture_output=True).stdout
     found = provide([Archive((), PINS)], tmp_path, download=False)
-    assert found == (str(tmp_path / "folder"), hashlib.sha256(listing).hexdigest(), True, None)
+    assert found == (str(tmp_path / "folder"), hashlib.sha256(listing).hexdigest(),
+                     True, None)
 
 
 def test_md5_pins_are_compared_too_and_the_checksum_is_still_sha256(tmp_path):
     write(tmp_path, FILES)
     by_sha = provide([Archive((), PINS)], tmp_path, download=False)
-    pins = {name: f"md5:{hashlib.md5(content).hexdigest()}" for name, content in FILES.items()}
+    pins = {name: f"md5:{hashlib.md5(content).hexdigest()}"
+            for name, content in FILES.items()}
     assert provide([Archive((), pins)], tmp_path, download=False) == by_sha
     (tmp_path / B).write_bytes(b"second")
     with pytest.raises(DataError, match="b.txt is damaged or incomplete .md5"):
@@ -112,17 +120,20 @@ def test_md5_pins_are_compared_too_and_the_checksum_is_still_sha256(tmp_path):
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("damage", [lambda c: c[:-1] + b"!", lambda c: c[:-1], lambda c: b"", lambda c: c + b"0"])
+@pytest.mark.parametrize("damage", [lambda c: c[:-1] + b"!", lambda c: c[:-1],
+                                    lambda c: b"", lambda c: c + b"0"])
 def test_damaged_file(tmp_path, name, damage):
     write(tmp_path, FILES | {name: damage(FILES[name])})
-    with pytest.raises(DataError, match=f"{name} is damaged or incomplete .*; delete it and load again") as caught:
+    with pytest.raises(
+        DataError, match=f"{name} is damaged or incomplete .*; delete it and load again"
+    ) as caught:
         provide([Archive((), PINS)], tmp_path, download=True)
     assert not isinstance(caught.value, MissingData)
 
 
 def test_missing_file(tmp_path):
     write(tmp_path, {A: FILES[A]})
-    message = "b.txt is missing; load with download=True, or put a.txt, b.txt .*FAIRFL_DATA"
+    message = "b.txt is missing; load with download=True, or put a.txt, b.txt .*FAIRFL"
     with pytest.raises(MissingData, match=message):
         provide([Archive((), PINS)], tmp_path, download=False)
 
@@ -133,14 +144,16 @@ def test_folder_in_place_of_a_file(tmp_path):
         provide([Archive((), PINS)], tmp_path, download=True)
 
 
-# ---------------------------------------------------------------------------------------------------- fetching
+# ----------------------------------------------------------------------------- fetching
 
 
 @pytest.fixture(params=["tar.gz", "zip"])
 def archive(request, server):
     """One archive in two places."""
-    content = (tar if request.param == "tar.gz" else zipped)(FILES | {"README": b"not wanted"})
-    return Archive(tuple(server.put(f"/{place}.{request.param}", content) for place in "12"), PINS)
+    pack = tar if request.param == "tar.gz" else zipped
+    content = pack(FILES | {"README": b"not wanted"})
+    return Archive(tuple(server.put(f"/{place}.{request.param}", content)
+                         for place in "12"), PINS)
 
 
 def test_fetch_then_offline(server, archive, tmp_path):
@@ -159,7 +172,8 @@ def test_what_arrives_is_on_the_disk_where_it_will_stay(archive, tmp_path, monke
 
 
 def test_one_file_packed_by_itself(server, tmp_path):
-    archives = [Archive((server.put(f"/{name}.gz", gzip.compress(FILES[name])),), {name: PINS[name]}) for name in FILES]
+    archives = [Archive((server.put(f"/{name}.gz", gzip.compress(FILES[name])),),
+                        {name: PINS[name]}) for name in FILES]
     provide(archives, tmp_path, download=True)
     assert below(tmp_path) == FILES
 
@@ -208,12 +222,15 @@ def folder_entry(form: str) -> bytes:
     return buffer.getvalue()
 
 
-FAULTS = ["not found", "out of order", "cut off", "half, as if whole", "a page", "nothing", "another version",
+FAULTS = ["not found", "out of order", "cut off", "half, as if whole", "a page",
+          "nothing", "another version",
           "a file less", "a folder for a file"]
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-def test_a_faulty_source_leaves_nothing_behind_and_the_next_one_serves(server, archive, tmp_path, kind):
+def test_a_faulty_source_leaves_nothing_behind_and_the_next_one_serves(
+    server, archive, tmp_path, kind
+):
     form = archive.urls[0].split(".", 4)[-1]
     paths = list(server.served)
     whole = server.served[paths[1]]
@@ -222,7 +239,8 @@ def test_a_faulty_source_leaves_nothing_behind_and_the_next_one_serves(server, a
     with pytest.raises(DataError) as caught:
         provide([archive], tmp_path, download=True)
     message = str(caught.value)
-    for part in (f"{tmp_path / A} is missing and could not be downloaded", "network connection", "a.txt, b.txt",
+    for part in (f"{tmp_path / A} is missing and could not be downloaded",
+                 "network connection", "a.txt, b.txt",
                  "FAIRFL_DATA", *archive.urls):
         assert part in message
     assert list(tmp_path.rglob("*")) == []
@@ -234,12 +252,15 @@ def test_a_faulty_source_leaves_nothing_behind_and_the_next_one_serves(server, a
 def test_no_network(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     nowhere = Archive(("http://127.0.0.1:9/a.zip", "http://name.invalid/a.zip"), PINS)
-    with pytest.raises(DataError, match="could not be downloaded.*127.0.0.1:9/a.zip: .*refused.*name.invalid"):
+    message = "could not be downloaded.*127.0.0.1:9/a.zip: .*refused.*name.invalid"
+    with pytest.raises(DataError, match=message):
         provide([nowhere], tmp_path, download=True)
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_a_source_that_never_answers_is_given_up(server, archive, tmp_path, monkeypatch):
+def test_a_source_that_never_answers_is_given_up(
+    server, archive, tmp_path, monkeypatch
+):
     monkeypatch.setattr(fetching, "TIMEOUT", 0.2)
     server.served[list(server.served)[0]] = (None, 3, b"")
     begin = time.monotonic()
@@ -247,11 +268,11 @@ def test_a_source_that_never_answers_is_given_up(server, archive, tmp_path, monk
     assert time.monotonic() - begin < 2 and below(tmp_path) == FILES
 
 
-# ------------------------------------------------------------------------------------------- a machine that refuses
+# --------------------------------------------------------------- a machine that refuses
 
 
 def child(archive, root, prepare) -> str:
-    """What a process of its own, `prepare`d so, has to say: "fine", or why it cannot fetch."""
+    """What a process of its own, `prepare`d so, says: "fine", or why it fails."""
     import requests  # noqa: F401  before another user cannot read the packages any more
 
     fork = multiprocessing.get_context("fork")
@@ -285,9 +306,10 @@ def test_disk_full(server, tmp_path, limit):
     assert 100 < len(content) < 2000 < len(FILES[A])
     archive = Archive((server.put("/1.tar.gz", content),), PINS)
     write(tmp_path, {"mine": b"mine"})
-    limited = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # noqa: E731
-    message = child(archive, tmp_path, limited)
-    assert f"DataError: {tmp_path / A} is missing and cannot be written" in message and "File too large" in message
+    size = resource.RLIMIT_FSIZE, (limit, limit)
+    message = child(archive, tmp_path, lambda: resource.setrlimit(*size))
+    assert f"DataError: {tmp_path / A} is missing and cannot be written" in message
+    assert "File too large" in message
     assert "free space" in message and "FAIRFL_DATA" in message
     assert below(tmp_path) == {"mine": b"mine"}
 
@@ -305,7 +327,8 @@ def outside():
 def test_no_permission_to_write(archive, outside):
     outside.chmod(0o555)
     message = child(archive, outside, other_user)
-    assert f"DataError: {outside / A} is missing and cannot be written" in message and "Permission denied" in message
+    assert f"DataError: {outside / A} is missing and cannot be written" in message
+    assert "Permission denied" in message
     outside.chmod(0o755)
     assert below(outside) == {}
 
@@ -315,16 +338,19 @@ def test_no_permission_to_write_where_the_files_belong(archive, outside):
     outside.chmod(0o777)
     (outside / "folder").chmod(0o555)
     message = child(archive, outside, other_user)
-    assert f"DataError: {outside / B} is missing and cannot be written" in message and "Permission denied" in message
+    assert f"DataError: {outside / B} is missing and cannot be written" in message
+    assert "Permission denied" in message
     assert below(outside) == {A: FILES[A]}
 
 
 def test_no_permission_to_read(archive, outside):
     write(outside, FILES)
     (outside / B).chmod(0)
-    assert f"DataError: {outside / B} cannot be read" in child(archive, outside, other_user)
+    message = child(archive, outside, other_user)
+    assert f"DataError: {outside / B} cannot be read" in message
     (outside / "folder").chmod(0)
-    assert f"DataError: {outside / A} cannot be read" in child(archive, outside, other_user)
+    message = child(archive, outside, other_user)
+    assert f"DataError: {outside / A} cannot be read" in message
 
 
 def test_permission_to_read_is_enough(outside):
