@@ -15,8 +15,7 @@ How the candidates were found, with about three core hours in all:
    training alone have no Gamma; they get as many steps along their learning rate and
    along q or alpha.
 3. Where the best had no neighbour on one side, candidates were added there, for every
-   family of the data set equally many. `edges` says what is left. q and alpha may end
-   at 0, where q-FFL is a plain mean and CFFL values all alike.
+   family of the data set equally many. `edges` says what is left.
 
 It is a search along lines, not over the whole grid, and it looks at one seed, but for
 digits: their validation set has 120 images, so they have three seeds.
@@ -148,9 +147,8 @@ def scores(dataset: str, family: str, results: Path) -> list[tuple[dict, float]]
 
 
 def edges(dataset: str, family: str, results: Path) -> list[str]:
-    """In which of its numbers the best candidate has no neighbour on one side, that is no
-    smaller or no larger one was tried with the other numbers alike: "lr", "travel", "q"
-    or "alpha".
+    """In which of its numbers the best candidate lacks a neighbour on a side: no lower
+    or no higher one was tried with the others alike. "lr", "travel", "q" or "alpha".
 
     Raises:
         ValueError: nothing has been run yet.
