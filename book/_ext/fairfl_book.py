@@ -1,10 +1,13 @@
 """Sphinx extension of the book.
 
-* The repository's address comes from git: a fork's Colab, edit and issue buttons lead to the fork.
-* MathJax and the widgets' HTML manager are served from the pages' own folder when npm has fetched them: the built
-  book can be read without a network.
-* Cells tagged `explorable-...` get the scripts that put an interactive drawing in the place of their picture.
-* Faults that show in the browser's console, from the theme and between the libraries, are put right.
+* The repository's address comes from git: a fork's Colab, edit and issue buttons lead
+  to the fork.
+* MathJax and the widgets' HTML manager are served from the pages' own folder when npm
+  has fetched them: the built book can be read without a network.
+* Cells tagged `explorable-...` get the scripts that put an interactive drawing in the
+  place of their picture.
+* Faults that show in the browser's console, from the theme and between the libraries,
+  are put right.
 """
 
 from __future__ import annotations
@@ -20,21 +23,26 @@ log = logging.getLogger(__name__)
 MODULES = Path(__file__).resolve().parent / "node_modules"
 MATHJAX = MODULES / "mathjax"
 WIDGETS = MODULES / "@jupyter-widgets" / "html-manager" / "dist"
+FONTS = "output/chtml/fonts/woff-v2"
 COPIES = {  # folder of the pages, below _static/offline -> what goes into it
     "mathjax": [MATHJAX / "es5" / "tex-chtml-full.js", MATHJAX / "LICENSE"],
-    "mathjax/output/chtml/fonts/woff-v2": sorted((MATHJAX / "es5/output/chtml/fonts/woff-v2").glob("*.woff")),
-    "html-manager": [WIDGETS / "embed.js", WIDGETS / "embed.js.LICENSE.txt", *sorted(WIDGETS.glob("*.woff2"))],
+    f"mathjax/{FONTS}": sorted((MATHJAX / "es5" / FONTS).glob("*.woff")),
+    "html-manager": [WIDGETS / "embed.js", WIDGETS / "embed.js.LICENSE.txt",
+                     *sorted(WIDGETS.glob("*.woff2"))],
 }
 
 EXPLORABLES = Path(__file__).resolve().parent / "explorables"
 
-# What lets the widgets work beside the theme's icons and MathJax 3. Font Awesome would replace the icons inside widgets
-# too, which stops a stepper's Play button and its links; and the widgets hand their labels to MathJax 2 where they find
-# any MathJax, which is an error with MathJax 3. Labels are plain text here, so nothing is lost.
+# What lets the widgets work beside the theme's icons and MathJax 3. Font Awesome would
+# replace the icons inside widgets too, which stops a stepper's Play button and its
+# links; and the widgets hand their labels to MathJax 2 where they find any MathJax,
+# which is an error with MathJax 3. Labels are plain text here, so nothing is lost.
 WIDGETS_FIT_IN = """
 window.FontAwesomeConfig = {observeMutations: false};
 if (window.FontAwesome) FontAwesome.config.observeMutations = false;
-window.addEventListener("load", () => { if (window.MathJax) MathJax.Hub ??= {Queue() {}}; });
+window.addEventListener("load", () => {
+  if (window.MathJax) MathJax.Hub ??= {Queue() {}};
+});
 """
 
 
@@ -51,20 +59,24 @@ def set_repository(app, config) -> None:
         )
         if "github.com" not in url:  # Colab opens notebooks from GitHub only
             options.get("launch_buttons", {}).pop("colab_url", None)
-    else:  # without an address of ours Jupyter Book would send readers to its own repository
-        log.info("fairfl_book: no public git remote, so the pages get no Colab and repository buttons")
-        for key in ("repository_url", "launch_buttons", "use_repository_button", "use_issues_button",
-                    "use_edit_page_button"):
+    else:  # without an address Jupyter Book would send readers to its own repository
+        log.info("fairfl_book: no public git remote, "
+                 "so the pages get no Colab and repository buttons")
+        for key in ("repository_url", "launch_buttons", "use_repository_button",
+                    "use_issues_button", "use_edit_page_button"):
             options.pop(key, None)
 
 
 def has_javascript() -> bool:
-    return all(files and all(file.exists() for file in files) for files in COPIES.values())
+    return all(files and all(file.exists() for file in files)
+               for files in COPIES.values())
 
 
 def set_javascript(app, config) -> None:
     if not has_javascript():
-        log.info("fairfl_book: no JavaScript in %s, so the pages load MathJax and the widgets from a CDN", MODULES)
+        log.info("fairfl_book: no JavaScript in %s, "
+                 "so the pages load MathJax and the widgets from a CDN",
+                 MODULES)
         return
     config.mathjax_path = "offline/mathjax/tex-chtml-full.js"
     config.nb_ipywidgets_js = {"offline/html-manager/embed.js": {"defer": "defer"}}
@@ -81,9 +93,11 @@ def copy_javascript(app, error) -> None:
 
 
 def add_explorables(app, pagename, templatename, context, doctree) -> None:
-    """Loads, on the pages that need them, the scripts of the explorables: classic ones, since a page opened from the
-    disk may not load modules."""
-    tags = {name for node in doctree.findall(nodes.container) for name in node["classes"]} if doctree else set()
+    """Loads, on the pages that need them, the scripts of the explorables: classic ones,
+    since a page opened from the disk may not load modules."""
+    tags = ({name for node in doctree.findall(nodes.container)
+             for name in node["classes"]}
+            if doctree else set())
     needed = [name for name in ("vectors", "slope") if f"tag_explorable-{name}" in tags]
     if needed:
         app.add_css_file("explorables/explorables.css")
@@ -93,16 +107,20 @@ def add_explorables(app, pagename, templatename, context, doctree) -> None:
 
 def copy_explorables(app, error) -> None:
     if error is None and app.builder.format == "html":
-        shutil.copytree(EXPLORABLES, Path(app.outdir) / "_static" / "explorables", dirs_exist_ok=True)
+        shutil.copytree(EXPLORABLES, Path(app.outdir) / "_static" / "explorables",
+                        dirs_exist_ok=True)
 
 
 def set_theme(app, config) -> None:
-    config.html_theme_options.setdefault("navbar_persistent", [])  # else a second search box
-    config.html_context.setdefault("default_mode", "auto")  # else "Got invalid theme mode" in the browser's console
+    # else a second search box
+    config.html_theme_options.setdefault("navbar_persistent", [])
+    # else "Got invalid theme mode" in the browser's console
+    config.html_context.setdefault("default_mode", "auto")
 
 
 def drop_thebe(app, pagename, templatename, context, doctree) -> None:
-    """Jupyter Book loads sphinx-thebe twice even when it is off, which is an error in the browser's console."""
+    """Jupyter Book loads sphinx-thebe twice even when it is off, which is an error in
+    the browser's console."""
     context["script_files"] = [
         script
         for script in context.get("script_files", [])
@@ -113,9 +131,11 @@ def drop_thebe(app, pagename, templatename, context, doctree) -> None:
 
 def setup(app):
     for change in (set_repository, set_javascript, set_theme):
-        app.connect("config-inited", change, priority=100)  # before the theme reads its options
+        # before the theme reads its options
+        app.connect("config-inited", change, priority=100)
     app.add_js_file(None, body=WIDGETS_FIT_IN, priority=1)
-    app.connect("html-page-context", add_explorables, priority=400)  # before `drop_thebe` makes a list of its own
+    # before `drop_thebe` makes a list of its own
+    app.connect("html-page-context", add_explorables, priority=400)
     app.connect("html-page-context", drop_thebe)
     app.connect("build-finished", copy_javascript)
     app.connect("build-finished", copy_explorables)

@@ -1,4 +1,5 @@
-"""Draws the README's picture, book/images/label_noise.png, from a recorded run: python book/_ext/readme_picture.py"""
+"""Draws the README's picture, book/images/label_noise.png, from a recorded run: python
+book/_ext/readme_picture.py"""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ PICTURE = ROOT / "book" / "images" / "label_noise.png"
 
 
 def draw(record):
-    """What the five agents of a label-noise run earn, and how far their models stay behind the server's."""
+    """What the five agents of a label-noise run earn, and how far their models stay
+    behind the server's."""
     from matplotlib import pyplot as plt
 
     history, noise = record.history, record.settings.label_noise
@@ -20,7 +22,8 @@ def draw(record):
         lines = axes.plot(history.rounds(name), history[name])
     earned.set(title="Importance coefficient r", xlabel="round", ylim=(0, None))
     behind.set(title="Distance from the server's model", xlabel="round", ylim=(0, None))
-    labels = [f"agent {key}: {wrong:.0%} wrong labels" for key, wrong in zip(history.keys, noise, strict=True)]
+    labels = [f"agent {key}: {wrong:.0%} wrong labels"
+              for key, wrong in zip(history.keys, noise, strict=True)]
     figure.legend(lines, labels, loc="outside right center")
     return figure
 

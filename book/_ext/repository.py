@@ -1,4 +1,5 @@
-"""The public address of this copy of the project, asked from git, so that a fork's buttons lead to the fork."""
+"""The public address of this copy of the project, asked from git, so that a fork's
+buttons lead to the fork."""
 
 from __future__ import annotations
 
@@ -9,27 +10,33 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REMOTE = re.compile(
-    r"(?:(?:https?|ssh|git)://)?(?:[^@/]+@)?(github\.com|gitlab\.com|bitbucket\.org)(?::\d+)?[:/](.+?)/(.+?)(?:\.git)?/?"
+    r"(?:(?:https?|ssh|git)://)?(?:[^@/]+@)?"
+    r"(github\.com|gitlab\.com|bitbucket\.org)(?::\d+)?[:/](.+?)/(.+?)(?:\.git)?/?"
 )
 
 
 def web_url(remote: str) -> str:
-    """The https page of a git remote without user name or token; "" for a folder or an unknown host."""
+    """The https page of a git remote without user name or token; "" for a folder or an
+    unknown host."""
     match = REMOTE.fullmatch(remote.strip())
     return f"https://{match[1]}/{match[2]}/{match[3]}" if match else ""
 
 
 def _git(*args: str) -> str:
     try:
-        done = subprocess.run(["git", *args], cwd=HERE, capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", *args], cwd=HERE, capture_output=True, text=True,
+                              check=False)
     except OSError:  # no git on this machine
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def repository() -> tuple[str, str]:
-    """Address ("" when there is no public one) and default branch; FAIRFL_REPO_URL and FAIRFL_REPO_BRANCH go first."""
-    url = web_url(os.environ.get("FAIRFL_REPO_URL") or _git("remote", "get-url", "origin"))
-    branch = os.environ.get("FAIRFL_REPO_BRANCH") or _git("rev-parse", "--abbrev-ref", "origin/HEAD")
+    """Address ("" when there is no public one) and default branch; FAIRFL_REPO_URL and
+    FAIRFL_REPO_BRANCH go first."""
+    url = web_url(os.environ.get("FAIRFL_REPO_URL")
+                  or _git("remote", "get-url", "origin"))
+    branch = (os.environ.get("FAIRFL_REPO_BRANCH")
+              or _git("rev-parse", "--abbrev-ref", "origin/HEAD"))
     branch = branch.removeprefix("origin/")
     return url, branch if branch not in ("", "HEAD") else "main"

@@ -1,6 +1,7 @@
 """The chapters keep to their conventions, and the tools that maintain them work.
 
-That each chapter gives its stored outputs when it is run again is nbval's part, which pytest runs over `book/`.
+That each chapter gives its stored outputs when it is run again is nbval's part, which
+pytest runs over `book/`.
 """
 
 import shutil
@@ -63,14 +64,16 @@ def test_the_chapters_of_the_book_are_those_of_the_folder_and_of_one_address():
     assert len({nbformat.read(path, 4).cells[1].source for path in CHAPTERS}) <= 1
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "book").glob("*.md")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("page", sorted((ROOT / "book").glob("*.md")),
+                         ids=lambda path: path.stem)
 def test_page_names_no_chapter_by_its_number(page):
     assert typed_numbers(page.read_text()) == []
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """A chapter that keeps to all conventions, in a project of its own, as `make notebooks` leaves it."""
+    """A chapter that keeps to all conventions, in a project of its own, as `make
+    notebooks` leaves it."""
     book = tmp_path_factory.mktemp("project") / "book"
     book.mkdir()
     (book.parent / "fairfl").symlink_to(ROOT / "fairfl")
@@ -117,30 +120,43 @@ SPOILED = {
     "the kernel must be": put(("metadata", "kernelspec"), "name", "my-venv"),
     "was run as number None": put(FIGURE_CELL, "execution_count", None),
     "was run as number 7": put(STEPPER_CELL, "execution_count", 7),
-    "ended in an error": put(FIGURE_CELL, "outputs", [new_output("error", ename="E", evalue="", traceback=[])]),
-    "wrote to the error stream": put(FIGURE_CELL, "outputs", [new_output("stream", name="stderr", text="50%")]),
+    "ended in an error": put(FIGURE_CELL, "outputs",
+                             [new_output("error", ename="E", evalue="", traceback=[])]),
+    "wrote to the error stream": put(FIGURE_CELL, "outputs",
+                                     [new_output("stream", name="stderr", text="50%")]),
     "larger than": put(("cells", 0), "source", TITLE + "x" * 3_000_000),
-    "path of one machine, '/home/'": put(("cells", 4), "source", EXERCISE + "\nSee /home/me/data."),
+    "path of one machine, '/home/'": put(("cells", 4), "source",
+                                         EXERCISE + "\nSee /home/me/data."),
     "a label and a title": put(("cells", 0), "source", "# A demo"),
     "tagged setup and hide-input": put(("cells", 1, "metadata"), "tags", ["setup"]),
     "is not the one of": put(("cells", 1), "source", "import sys"),
-    "more than one figure": lambda notebook: notebook.cells[2].outputs.append(notebook.cells[2].outputs[-1]),
-    "must print one line": lambda notebook: notebook.cells[2].outputs.pop(0),
-    "needs an alternative text": put((*FIGURE_CELL, "metadata", "mystnb", "image"), "alt", "a figure"),
-    "needs a caption": put((*FIGURE_CELL, "metadata", "mystnb", "figure"), "caption", " "),
-    "a name that starts with fig-": put((*FIGURE_CELL, "metadata", "mystnb", "figure"), "name", "demo"),
-    "the caption what it means": put(
-        (*FIGURE_CELL, "metadata", "mystnb", "figure"), "caption", FIGURE["image"]["alt"]
+    "more than one figure": lambda notebook: notebook.cells[2].outputs.append(
+        notebook.cells[2].outputs[-1]
     ),
+    "must print one line": lambda notebook: notebook.cells[2].outputs.pop(0),
+    "needs an alternative text": put((*FIGURE_CELL, "metadata", "mystnb", "image"),
+                                     "alt", "a figure"),
+    "needs a caption": put((*FIGURE_CELL, "metadata", "mystnb", "figure"), "caption",
+                           " "),
+    "a name that starts with fig-": put((*FIGURE_CELL, "metadata", "mystnb", "figure"),
+                                        "name", "demo"),
+    "the caption what it means": put((*FIGURE_CELL, "metadata", "mystnb", "figure"),
+                                     "caption", FIGURE["image"]["alt"]),
     "state is not stored": put(("metadata",), "widgets", {}),
     "must say why": put((*FIGURE_CELL, "metadata"), "tags", ["nbval-ignore-output"]),
-    "a line of 84 characters, more than 80": put(FIGURE_CELL, "source", f"{DRAW}\nx = 1  # {'y' * 75}"),
+    "a line of 84 characters, more than 80": put(FIGURE_CELL, "source",
+                                                 f"{DRAW}\nx = 1  # {'y' * 75}"),
     "must be run and compared": put((*FIGURE_CELL, "metadata"), "tags", ["nbval-skip"]),
     "'Chapter 3'": put(("cells", 0), "source", TITLE + "\n\nAs Chapter 3 shows."),
-    "no section Summary": put(("cells", 4), "source", EXERCISE.replace("## Summary", "")),
-    "ex-one must be an exercise with a solution": put(("cells", 4), "source", EXERCISE.split("```{solution}")[0]),
-    "not folded away": put(("cells", 4), "source", EXERCISE.replace(":class: dropdown\n", "")),
-    "an exercise has no label": put(("cells", 4), "source", EXERCISE.replace(":label: ex-one\n", "")),
+    "no section Summary": put(("cells", 4), "source",
+                              EXERCISE.replace("## Summary", "")),
+    "ex-one must be an exercise with a solution": put(
+        ("cells", 4), "source", EXERCISE.split("```{solution}")[0],
+    ),
+    "not folded away": put(("cells", 4), "source",
+                           EXERCISE.replace(":class: dropdown\n", "")),
+    "an exercise has no label": put(("cells", 4), "source",
+                                    EXERCISE.replace(":label: ex-one\n", "")),
 }
 
 
@@ -178,13 +194,15 @@ def test_a_switched_chapter_runs_with_each_other_value(tmp_path):
 
 def test_a_value_with_which_a_chapter_fails_is_reported(tmp_path, capsys):
     path = tmp_path / "demo.ipynb"
-    nbformat.write(lines('RUN = "a"  # or "b"', 'assert RUN == "a", "measured on a"'), path)
+    nbformat.write(lines('RUN = "a"  # or "b"', 'assert RUN == "a", "measured on a"'),
+                   path)
     assert notebooks.run_switched([path]) == 1
     assert "measured on a" in capsys.readouterr().out
 
 
 def test_the_switched_chapters_are_found():
-    found = {path.stem: [line for line, _ in notebooks.switched(path)] for path in CHAPTERS}
+    found = {path.stem: [line for line, _ in notebooks.switched(path)]
+             for path in CHAPTERS}
     assert {name: len(values) for name, values in found.items() if values} == {
         "accuracy_and_fairness": 1,
         "altruism": 1,
@@ -218,7 +236,8 @@ def test_the_address_of_a_remote(remote, page):
 
 
 class Colab:
-    """The setup cell in a process of its own that takes itself for Colab, with `content` in place of /content."""
+    """The setup cell in a process of its own that takes itself for Colab, with
+    `content` in place of /content."""
 
     def __init__(self, folder):
         self.content = folder / "content"
@@ -231,40 +250,50 @@ class Colab:
             "sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
             f"{source}\n"
             "import os, fairfl, matplotlib\n"
-            "print(os.getcwd(), os.path.abspath(fairfl.__file__), matplotlib.rcParams['figure.facecolor'])"
+            "print(os.getcwd(), os.path.abspath(fairfl.__file__),\n"
+            "      matplotlib.rcParams['figure.facecolor'])"
         )
-        return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=self.content)
+        return subprocess.run([sys.executable, "-c", program], capture_output=True,
+                              text=True, cwd=self.content)
 
 
 @pytest.fixture
 def project(tmp_path):
     """What the setup cell needs of the project, as a folder to clone or to zip."""
     folder = tmp_path / "fairfl-main"
-    shutil.copytree(ROOT / "fairfl", folder / "fairfl", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "fairfl", folder / "fairfl",
+                    ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "book").mkdir()
     (folder / "book" / "demo.md").write_text("demo")
     return folder
 
 
 def test_on_colab_the_setup_cell_clones_a_public_project(tmp_path, project):
-    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "m"]):
+    for command in (["init", "-q"],
+                    ["add", "."],
+                    ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "m"]):
         subprocess.run(["git", *command], cwd=project, check=True)
     colab = Colab(tmp_path)
     for _ in range(2):  # the second chapter on the same machine finds the clone
         done = colab.run(project.as_uri())
-        assert done.stdout.split() == [
-            str(colab.content / "fairfl/book"), str(colab.content / "fairfl/fairfl/__init__.py"), "white"
-        ], done.stderr
+        assert done.stdout.split() == [str(colab.content / "fairfl/book"),
+                                       str(colab.content / "fairfl/fairfl/__init__.py"),
+                                       "white"], done.stderr
 
 
 def test_on_colab_the_setup_cell_unpacks_an_uploaded_project(tmp_path, project):
     colab = Colab(tmp_path)
-    shutil.make_archive(str(colab.content / "fairfl"), "zip", root_dir=tmp_path, base_dir=project.name)
+    shutil.make_archive(str(colab.content / "fairfl"), "zip", root_dir=tmp_path,
+                        base_dir=project.name)
     done = colab.run("")
     inside = colab.content / "fairfl" / project.name
-    assert done.stdout.split() == [str(inside / "book"), str(inside / "fairfl/__init__.py"), "white"], done.stderr
+    assert done.stdout.split() == [
+        str(inside / "book"), str(inside / "fairfl/__init__.py"), "white",
+    ], done.stderr
 
 
 def test_on_colab_without_the_project_the_setup_cell_says_what_to_do(tmp_path):
     done = Colab(tmp_path).run("")
-    assert done.returncode != 0 and "upload it into" in done.stderr and "fairfl.zip" in done.stderr
+    assert done.returncode != 0
+    assert "upload it into" in done.stderr
+    assert "fairfl.zip" in done.stderr

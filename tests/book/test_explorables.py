@@ -1,4 +1,5 @@
-"""The explorables of the book in a real browser: their mathematics against the library, and their handling."""
+"""The explorables of the book in a real browser: their mathematics against the library,
+and their handling."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ CASES = {
     "two zero updates": [[1, 0.2], [0, 0], [0, 0]],
     "two that count": [[1, 0.2], [0.3, 1.1], [0, 0]],
     "a coalition cancels": [[0.7, 0.1], [-0.7, -0.1], [0.4, 0.9], [1, 0]],
-    "a coalition cancels to within rounding": [[0.1, 0], [0.2, 0], [-0.3, 0], [0.4, 0.9]],
+    "a coalition cancels to within rounding":
+        [[0.1, 0], [0.2, 0], [-0.3, 0], [0.4, 0.9]],
     "all cancel": [[0.5, 0.5], [-0.5, 0.5], [0, -1]],
     "all cancel to within rounding": [[0.1, 0], [0.2, 0], [-0.3, 0]],
     "no update at all": [[0, 0], [0, 0], [0, 0]],
@@ -44,8 +46,9 @@ def write_page(folder: Path) -> Path:
     """A page with both explorables, the cells as MyST-NB writes them."""
     (folder / "explorables").symlink_to(SCRIPTS)
     cells = "".join(
-        f'<div class="cell tag_{tag} docutils container"><div class="cell_output docutils container">'
-        f'<figure class="align-default"><img alt="{ALT}" src="{PIXEL}" width="300" height="200">'
+        f'<div class="cell tag_{tag} docutils container">'
+        '<div class="cell_output docutils container"><figure class="align-default">'
+        f'<img alt="{ALT}" src="{PIXEL}" width="300" height="200">'
         f"<figcaption><p>Caption of {tag}.</p></figcaption></figure></div></div>"
         for tag in TAGS
     )
@@ -73,11 +76,13 @@ def handles(browser) -> list:
 
 
 def read(browser, tag: str, what: str):
-    return browser.execute_script(f"return arguments[0].explorable.{what}", explorable(browser, tag))
+    return browser.execute_script(f"return arguments[0].explorable.{what}",
+                                  explorable(browser, tag))
 
 
 def put(browser, tag: str, state: dict) -> None:
-    browser.execute_script("arguments[0].explorable.state = arguments[1]", explorable(browser, tag), state)
+    browser.execute_script("arguments[0].explorable.state = arguments[1]",
+                           explorable(browser, tag), state)
 
 
 def press(browser, element, *keys: str) -> None:
@@ -88,11 +93,13 @@ def press(browser, element, *keys: str) -> None:
 def touch_drag(browser, element, dx: float, dy: float) -> None:
     """A finger put on the element and moved by so many pixels, in steps."""
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-    x, y = browser.execute_script(
-        "const b = arguments[0].getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]", element)
+    x, y = browser.execute_script("const b = arguments[0].getBoundingClientRect(); "
+                                  "return [b.x + b.width / 2, b.y + b.height / 2]",
+                                  element)
 
     def send(kind, *points):
-        browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent",
+                                {"type": kind, "touchPoints": list(points)})
 
     send("touchStart", {"x": x, "y": y})
     for step in range(1, 9):
@@ -101,7 +108,8 @@ def touch_drag(browser, element, dx: float, dy: float) -> None:
 
 
 def by_hand(vectors) -> dict:
-    """psi, phi and the certificate from their definitions, as averages over all N! orders of the agents."""
+    """psi, phi and the certificate from their definitions, as averages over all N!
+    orders of the agents."""
     a = np.array(vectors, dtype=float)
     n, names = len(a), ("psi", "phi", "centre", "radius")
     reach, whole = np.linalg.norm(a, axis=1), a.sum(0)
@@ -111,12 +119,14 @@ def by_hand(vectors) -> dict:
     active = reach > 0
     squares, count = (a**2).sum(), active.sum()
 
-    def terms(members):  # v, its development w, and the bound (x - 1)^2 of the difference
+    # v, its development w, and the bound (x - 1)^2 of the difference
+    def terms(members):
         coalition = [i for i in members if active[i]]
         if not coalition:
             return np.zeros(3)
         u, s = a[coalition].sum(0), len(coalition)
-        mean = s / count * squares + s * (s - 1) / max(count * (count - 1), 1) * (length**2 - squares)
+        mean = (s / count * squares
+                + s * (s - 1) / max(count * (count - 1), 1) * (length**2 - squares))
         h, g, x = np.linalg.norm(u), u @ whole / length, u @ u / mean
         v = g / h if h > 1e-6 * reach[coalition].sum() else 0
         return np.array([v, g / math.sqrt(mean) * (1.5 - x / 2), (x - 1) ** 2])
@@ -128,28 +138,41 @@ def by_hand(vectors) -> dict:
             total[i] += [*(joined - before)[:2], joined[2], before[2]]
     phi, centre, above, below = total.T / math.factorial(n)
     least = np.linalg.eigvalsh(a[active] @ a[active].T)[0]
-    least = least if count <= a.shape[1] else 0  # more vectors than dimensions: 0 exactly
+    # more vectors than dimensions: 0 exactly
+    least = least if count <= a.shape[1] else 0
     sizes = np.arange(1, count + 1)
-    means = sizes / count * squares + sizes * (sizes - 1) / max(count * (count - 1), 1) * (length**2 - squares)
+    means = (sizes / count * squares
+             + sizes * (sizes - 1) / max(count * (count - 1), 1)
+             * (length**2 - squares))
     y = math.sqrt(max((sizes * least / means).min(), 0))
     factor = (y + 2) / (2 * (y + 1) ** 2)
     above, below = factor * above * active, factor * below * active
     if (a @ whole < 0).any():
         above = below = above + below
     psi = np.array([terms([i])[0] for i in range(n)])
-    return dict(zip(names, (psi, phi, centre + (above - below) / 2, (above + below) / 2), strict=True))
+    return dict(zip(names,
+                    (psi, phi, centre + (above - below) / 2, (above + below) / 2),
+                    strict=True))
 
 
 def check_values(browser, expected) -> None:
-    """What the page shows against `expected(vectors)`, for the vectors that it shows."""
-    vectors, result = read(browser, TAGS[0], "state.vectors"), read(browser, TAGS[0], "result")
+    """What the page shows against `expected(vectors)`, for the vectors that it
+    shows."""
+    vectors = read(browser, TAGS[0], "state.vectors")
+    result = read(browser, TAGS[0], "result")
     for name, values in expected(vectors).items():
-        assert np.abs(np.array(result[name]) - values).max() <= TOLERANCE, (name, vectors)
-    low, high = (np.array(result["centre"]) + sign * np.array(result["radius"]) for sign in (-1, 1))
+        assert np.abs(np.array(result[name]) - values).max() <= TOLERANCE, (
+            name, vectors,
+        )
+    low, high = (np.array(result["centre"]) + sign * np.array(result["radius"])
+                 for sign in (-1, 1))
     agents = range(len(vectors))
-    assert {(i, j) for i in agents for j in agents if low[i] > high[j]} <= set(map(tuple, result["certified"]))
+    assert {(i, j) for i in agents for j in agents if low[i] > high[j]} <= set(
+        map(tuple, result["certified"])
+    )
     assert all(result["phi"][i] > result["phi"][j] for i, j in result["certified"])
-    assert result["right"] == sum(result["psi"][i] > result["psi"][j] + TOLERANCE for i, j in result["certified"])
+    assert result["right"] == sum(result["psi"][i] > result["psi"][j] + TOLERANCE
+                                  for i, j in result["certified"])
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -157,7 +180,8 @@ def test_values_are_those_of_the_definitions(page, case):
     put(page, TAGS[0], {"vectors": CASES[case]})
     check_values(page, by_hand)
     exact = cgsv.exact(cgsv.gram(np.array(CASES[case], dtype=float)))
-    assert np.abs(np.array(read(page, TAGS[0], "result.phi")) - exact).max() <= TOLERANCE
+    assert (np.abs(np.array(read(page, TAGS[0], "result.phi")) - exact).max()
+            <= TOLERANCE)
 
 
 def test_values_are_those_of_the_library(page):
@@ -170,10 +194,12 @@ def test_values_are_those_of_the_library(page):
         put(page, TAGS[0], {"vectors": vectors})
         check_values(page, library)
         sure = approximation.certified(cgsv.gram(np.array(vectors, dtype=float)))
-        assert sorted(read(page, TAGS[0], "result.certified")) == np.argwhere(sure).tolist()
+        assert (sorted(read(page, TAGS[0], "result.certified"))
+                == np.argwhere(sure).tolist())
     for agents, rho in ((3, 0.0), (10, 0.3), (42, 0.77), (100, 1.0)):
         put(page, TAGS[1], {"N": agents, "rho": rho})
-        assert abs(read(page, TAGS[1], "result.slope") - approximation.slope(agents, rho)) <= TOLERANCE
+        assert abs(read(page, TAGS[1], "result.slope")
+                   - approximation.slope(agents, rho)) <= TOLERANCE
 
 
 def test_the_words_and_numbers_on_the_page(page):
@@ -182,16 +208,20 @@ def test_the_words_and_numbers_on_the_page(page):
     put(page, TAGS[0], {"vectors": CASES["a zero update"]})
     assert "Agent 2 has no update" in explorable(page, TAGS[0]).text
     put(page, TAGS[0], {"vectors": CASES["three"]})
-    assert "settles 3 of the 3 pairs, and ψ ranks all of these right" in explorable(page, TAGS[0]).text
-    # Three copies of one update, one at a right angle, one between: psi puts the last first, phi puts it fourth.
+    assert ("settles 3 of the 3 pairs, and ψ ranks all of these right"
+            in explorable(page, TAGS[0]).text)
+    # Three copies of one update, one at a right angle, one between: psi puts the last
+    # first, phi puts it fourth.
     swapped = [[1, 0]] * 3 + [[0, 1], [math.cos(0.849), math.sin(0.849)]]
     put(page, TAGS[0], {"vectors": swapped})
     text, result = explorable(page, TAGS[0]).text, read(page, TAGS[0], "result")
-    assert "Order by ψ: 5 > 1 = 2 = 3 > 4." in text and "Order by φ: 1 = 2 = 3 > 5 > 4." in text
+    assert "Order by ψ: 5 > 1 = 2 = 3 > 4." in text
+    assert "Order by φ: 1 = 2 = 3 > 5 > 4." in text
     assert f"settles {len(result['certified'])} of the 10 pairs" in text
     for i in range(5):
         interval = f"{result['centre'][i]:.3f} ± {result['radius'][i]:.3f}"
-        assert f"{i + 1} {result['psi'][i]:.3f} {result['phi'][i]:.3f} {interval}" in text
+        assert (f"{i + 1} {result['psi'][i]:.3f} {result['phi'][i]:.3f} {interval}"
+                in text)
     live = page.find_elements("css selector", ".explorable [aria-live=polite]")
     assert [bool(element.text) for element in live] == [True, True]
 
@@ -200,15 +230,20 @@ def test_arrow_keys_move_a_tip(page):
     before = read(page, TAGS[0], "state.vectors")
     press(page, handles(page)[1], Keys.ARROW_RIGHT, Keys.ARROW_UP, Keys.ARROW_UP)
     x, y = before[1]
-    assert read(page, TAGS[0], "state.vectors") == [before[0], pytest.approx([x + 0.05, y + 0.1]), before[2]]
+    assert read(page, TAGS[0], "state.vectors") == [
+        before[0], pytest.approx([x + 0.05, y + 0.1]), before[2],
+    ]
     check_values(page, by_hand)
-    large_steps = ActionChains(page).key_down(Keys.SHIFT).send_keys(Keys.ARROW_LEFT, Keys.ARROW_DOWN).key_up(Keys.SHIFT)
-    large_steps.perform()
-    assert read(page, TAGS[0], "state.vectors[1]") == pytest.approx([x + 0.05 - 0.25, y + 0.1 - 0.25])
+    large_steps = ActionChains(page).key_down(Keys.SHIFT)
+    large_steps.send_keys(Keys.ARROW_LEFT, Keys.ARROW_DOWN).key_up(Keys.SHIFT).perform()
+    assert read(page, TAGS[0], "state.vectors[1]") == pytest.approx(
+        [x + 0.05 - 0.25, y + 0.1 - 0.25]
+    )
     label = handles(page)[1].get_attribute("aria-label")
     assert label == f"update of agent 2, ({x - 0.2:.2f}, {y - 0.15:.2f})"
     press(page, handles(page)[0], *[Keys.ARROW_LEFT] * 60)
-    assert read(page, TAGS[0], "state.vectors[0][0]") == -1.5 and "\u22121.50" in handles(page)[0].accessible_name
+    assert read(page, TAGS[0], "state.vectors[0][0]") == -1.5
+    assert "\u22121.50" in handles(page)[0].accessible_name
     check_values(page, by_hand)
 
 
@@ -227,28 +262,41 @@ def test_a_finger_moves_a_tip_and_does_not_scroll(page):
     handle = handles(page)[2]
     page.execute_script("arguments[0].scrollIntoView({block: 'center'})", handle)
     scrolled = page.execute_script("return window.scrollY")
-    pixels = page.execute_script("return arguments[0].getScreenCTM().a", handle)  # for a hundredth
+    # for a hundredth
+    pixels = page.execute_script("return arguments[0].getScreenCTM().a", handle)
     touch_drag(page, handle, 40 * pixels, 120 * pixels)
-    assert read(page, TAGS[0], "state.vectors[2]") == pytest.approx([before[2][0] + 0.4, before[2][1] - 1.2], abs=0.02)
+    assert read(page, TAGS[0], "state.vectors[2]") == pytest.approx(
+        [before[2][0] + 0.4, before[2][1] - 1.2], abs=0.02,
+    )
     assert read(page, TAGS[0], "state.vectors")[:2] == before[:2]
     assert page.execute_script("return window.scrollY") == scrolled
     check_values(page, by_hand)
-    where = page.execute_script("return getComputedStyle(arguments[0].closest('svg')).touchAction", handle)
+    where = page.execute_script(
+        "return getComputedStyle(arguments[0].closest('svg')).touchAction", handle,
+    )
     assert where == "auto"  # a finger beside the handles scrolls the page
 
 
 def test_the_mouse_moves_a_tip(page):
     before = read(page, TAGS[0], "state.vectors")
-    pixels = page.execute_script("return arguments[0].getScreenCTM().a", handles(page)[0])
-    ActionChains(page).drag_and_drop_by_offset(handles(page)[0], round(-50 * pixels), 0).perform()
-    assert read(page, TAGS[0], "state.vectors[0]") == pytest.approx([before[0][0] - 0.5, before[0][1]], abs=0.02)
+    pixels = page.execute_script("return arguments[0].getScreenCTM().a",
+                                 handles(page)[0])
+    ActionChains(page).drag_and_drop_by_offset(
+        handles(page)[0], round(-50 * pixels), 0,
+    ).perform()
+    assert read(page, TAGS[0], "state.vectors[0]") == pytest.approx(
+        [before[0][0] - 0.5, before[0][1]], abs=0.02,
+    )
     after = read(page, TAGS[0], "state.vectors")
-    ActionChains(page).move_by_offset(6, 6).perform()  # still over the tip, but no button is down any more
+    # still over the tip, but no button is down any more
+    ActionChains(page).move_by_offset(6, 6).perform()
     assert read(page, TAGS[0], "state.vectors") == after
 
 
 def test_buttons_add_and_remove_agents(page):
-    more, fewer, again = explorable(page, TAGS[0]).find_elements("css selector", "button")
+    more, fewer, again = explorable(page, TAGS[0]).find_elements(
+        "css selector", "button",
+    )
     start = read(page, TAGS[0], "state.vectors")
     seen = []
     for button in (fewer, more, more, more, fewer):
@@ -257,21 +305,28 @@ def test_buttons_add_and_remove_agents(page):
         seen.append((len(handles(page)), more.is_enabled(), fewer.is_enabled()))
         assert len(read(page, TAGS[0], "state.vectors")) == len(handles(page))
         check_values(page, by_hand)
-    assert seen == [(3, True, False), (4, True, True), (5, False, True), (5, False, True), (4, True, True)]
+    assert seen == [(3, True, False),
+                    (4, True, True),
+                    (5, False, True),
+                    (5, False, True),
+                    (4, True, True)]
     press(page, handles(page)[0], Keys.ARROW_DOWN)
     again.click()
     assert read(page, TAGS[0], "state.vectors") == start
 
 
 def test_arrow_keys_move_the_sliders(page):
-    agents, rho = explorable(page, TAGS[1]).find_elements("css selector", "input[type=range]")
+    agents, rho = explorable(page, TAGS[1]).find_elements(
+        "css selector", "input[type=range]",
+    )
     assert "agents N" in agents.accessible_name and "cosine" in rho.accessible_name
     before = read(page, TAGS[1], "state")
     press(page, agents, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     press(page, rho, Keys.ARROW_LEFT)
     state = read(page, TAGS[1], "state")
     assert state == {"N": before["N"] + 2, "rho": pytest.approx(before["rho"] - 0.01)}
-    assert f"{read(page, TAGS[1], 'result.slope'):.3f} for N = {state['N']}" in explorable(page, TAGS[1]).text
+    assert (f"{read(page, TAGS[1], 'result.slope'):.3f} for N = {state['N']}"
+            in explorable(page, TAGS[1]).text)
     press(page, agents, Keys.HOME), press(page, rho, Keys.HOME)
     assert read(page, TAGS[1], "state") == {"N": 3, "rho": 0}
     press(page, agents, Keys.END), press(page, rho, Keys.END)
@@ -286,20 +341,26 @@ def slope_by_hand(agents: int, rho: float) -> float:
     return numerator - sum(terms) / (agents * (agents - 1) * (agents - 2))
 
 
-@pytest.mark.parametrize("agents, rho, rounded", [(3, 0, 0.866), (9, 0, 1.0), (10, 0.3, 1.172), (100, 1, 1.578)])
+@pytest.mark.parametrize("agents, rho, rounded", [(3, 0, 0.866), (9, 0, 1.0),
+                                                  (10, 0.3, 1.172), (100, 1, 1.578)])
 def test_slope(page, agents, rho, rounded):
     put(page, TAGS[1], {"N": agents, "rho": rho})
     result, text = read(page, TAGS[1], "result"), explorable(page, TAGS[1]).text
-    assert abs(result["slope"] - slope_by_hand(agents, rho)) <= TOLERANCE and f"{rounded:.3f}" in text
-    assert {0.866: "overstates", 1.0: "as they are"}.get(rounded, "understates") in text.split("for N =")[1]
+    assert abs(result["slope"] - slope_by_hand(agents, rho)) <= TOLERANCE
+    assert f"{rounded:.3f}" in text
+    assert ({0.866: "overstates", 1.0: "as they are"}.get(rounded, "understates")
+            in text.split("for N =")[1])
     shares, phi = np.array(result["shares"]), np.array(result["phi"])
     assert len(shares) == min(agents, 10) and shares.mean() == pytest.approx(1 / agents)
     assert np.ptp(shares) == pytest.approx(0.2 / agents)
-    assert np.abs(phi - 1 / agents - slope_by_hand(agents, rho) * (shares - 1 / agents)).max() <= TOLERANCE
+    assert np.abs(
+        phi - 1 / agents - slope_by_hand(agents, rho) * (shares - 1 / agents)
+    ).max() <= TOLERANCE
 
 
 def test_the_slope_predicts_phi(page):
-    """The law itself: agents of one length whose cosines differ little, the exact values by the library."""
+    """The law itself: agents of one length whose cosines differ little, the exact
+    values by the library."""
     agents, rho, rng = 8, 0.4, np.random.default_rng(0)
     noise = np.triu(rng.normal(scale=1e-4, size=(agents, agents)), 1)
     noise -= np.triu(np.full_like(noise, noise.sum() / math.comb(agents, 2)), 1)
@@ -312,46 +373,65 @@ def test_the_slope_predicts_phi(page):
 
 
 def is_shown(browser, element) -> bool:
-    return browser.execute_script("return arguments[0].checkVisibility() && arguments[0].offsetHeight > 0", element)
+    return browser.execute_script("return arguments[0].checkVisibility() "
+                                  "&& arguments[0].offsetHeight > 0",
+                                  element)
 
 
 def static_faults(browser, path: Path) -> list[str]:
-    """Without JavaScript each tagged cell shows its picture, with its alternative text."""
+    """Without JavaScript each tagged cell shows its picture, with its alternative
+    text."""
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         browser.get(path.as_uri())
-        pictures = browser.find_elements("css selector", "[class*=tag_explorable-] .cell_output img")
+        pictures = browser.find_elements("css selector",
+                                         "[class*=tag_explorable-] .cell_output img")
         drawn = browser.find_elements("css selector", ".explorable")
-        wrong = [f"{picture.get_attribute('alt')!r} is not shown" for picture in pictures
-                 if not picture.is_displayed() or len(picture.get_attribute("alt")) < 20]
-        return wrong + (["no picture"] if not pictures else []) + (["a script ran"] if drawn else [])
+        wrong = [
+            f"{picture.get_attribute('alt')!r} is not shown" for picture in pictures
+            if not picture.is_displayed() or len(picture.get_attribute("alt")) < 20
+        ]
+        return (wrong + (["no picture"] if not pictures else [])
+                + (["a script ran"] if drawn else []))
     finally:
-        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled",
+                                {"value": False})
 
 
 def drawn_faults(browser, path: Path, tags: list[str]) -> list[str]:
-    """With JavaScript each tagged cell shows its explorable and its caption, and no picture."""
+    """With JavaScript each tagged cell shows its explorable and its caption, and no
+    picture."""
     load(browser, path)
     wrong = network_and_console(browser)
     for tag in tags:
         cell = browser.find_element("css selector", f".tag_{tag}")
-        parts = [cell.find_elements("css selector", part) for part in (".explorable", "figcaption", "img")]
-        shown = [len([element for element in part if is_shown(browser, element)]) for part in parts]
-        wrong += [f"{tag} shows {shown} drawings, captions, pictures"] if shown != [1, 1, 0] else []
+        parts = [cell.find_elements("css selector", part)
+                 for part in (".explorable", "figcaption", "img")]
+        shown = [len([element for element in part if is_shown(browser, element)])
+                 for part in parts]
+        wrong += ([f"{tag} shows {shown} drawings, captions, pictures"]
+                  if shown != [1, 1, 0] else [])
     return wrong + phone(browser) + letters_cut_off(browser) + unnamed(browser)
 
 
 def letters_cut_off(browser) -> list[str]:
-    """On a phone: letters beyond the edge of their drawing, drawings and tables beyond the card."""
+    """On a phone: letters beyond the edge of their drawing, drawings and tables beyond
+    the card."""
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
     try:
         return browser.execute_script("""
-            const beyond = (e, frame) => { const a = e.getBoundingClientRect(), b = frame.getBoundingClientRect();
-                return a.left < b.left - 1 || a.right > b.right + 1 || a.top < b.top - 1 || a.bottom > b.bottom + 1; };
-            const cut = (selector, frame) => [...document.querySelectorAll(`.explorable ${selector}`)]
-                .filter(e => beyond(e, e.closest(frame))).map(e => `beyond its frame: ${e.textContent}`);
-            return [["svg text", "svg"], ["svg", ".explorable"], ["table", ".explorable"], ["p", ".explorable"],
-                    ["button", ".explorable"], ["input", ".explorable"]].flatMap(pair => cut(...pair));
+            const beyond = (e, frame) => {
+                const a = e.getBoundingClientRect(), b = frame.getBoundingClientRect();
+                return a.left < b.left - 1 || a.right > b.right + 1
+                    || a.top < b.top - 1 || a.bottom > b.bottom + 1;
+            };
+            const all = part => [...document.querySelectorAll(`.explorable ${part}`)];
+            const cut = (part, frame) => all(part)
+                .filter(e => beyond(e, e.closest(frame)))
+                .map(e => `beyond its frame: ${e.textContent}`);
+            const parts = ["svg", "table", "p", "button", "input"];
+            return [...cut("svg text", "svg"),
+                    ...parts.flatMap(part => cut(part, ".explorable"))];
             """)
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
@@ -361,10 +441,13 @@ def unnamed(browser) -> list[str]:
     """Drawings without a role and a title, handles without a name."""
     return browser.execute_script("""
         const bad = [...document.querySelectorAll(".explorable svg")].filter(
-            e => !e.getAttribute("role") || !e.querySelector(":scope > title")?.textContent);
+            e => !e.getAttribute("role")
+                || !e.querySelector(":scope > title")?.textContent);
         const mute = [...document.querySelectorAll(".handle")].filter(
-            e => e.tabIndex != 0 || !/^update of agent \\d, \\(.*\\)$/.test(e.getAttribute("aria-label")));
-        return [...bad, ...mute].map(e => `has no name: ${e.outerHTML.slice(0, 60)}`);""")
+            e => e.tabIndex != 0 || !/^update of agent \\d, \\(.*\\)$/
+                .test(e.getAttribute("aria-label")));
+        return [...bad, ...mute].map(
+            e => `has no name: ${e.outerHTML.slice(0, 60)}`);""")
 
 
 def test_the_picture_stands_where_there_is_no_javascript(browser, tmp_path):
@@ -384,12 +467,14 @@ def test_nothing_is_cut_off_on_a_phone(page, case):
 
 
 def test_colours_are_the_books(page):
-    assert tuple(page.execute_script("return fairflExplorables.COLOURS")) == figures.COLOURS
+    assert (tuple(page.execute_script("return fairflExplorables.COLOURS"))
+            == figures.COLOURS)
 
 
 def tags_of(chapter: Path) -> list[str]:
     cells = json.loads(chapter.read_text())["cells"]
-    return [tag for cell in cells for tag in cell["metadata"].get("tags", []) if tag.startswith("explorable-")]
+    return [tag for cell in cells for tag in cell["metadata"].get("tags", [])
+            if tag.startswith("explorable-")]
 
 
 def test_every_tagged_cell_of_the_book_is_explorable(browser):
@@ -397,6 +482,7 @@ def test_every_tagged_cell_of_the_book_is_explorable(browser):
     for chapter in sorted((ROOT / "book").glob("*.ipynb")):
         if tags := tags_of(chapter):
             built = HTML / "book" / f"{chapter.stem}.html"
-            wrong += [f"{chapter.stem}: {fault}" for fault in
-                      drawn_faults(browser, built, tags) + static_faults(browser, built)]
+            wrong += [f"{chapter.stem}: {fault}"
+                      for fault in drawn_faults(browser, built, tags)
+                      + static_faults(browser, built)]
     assert wrong == []
