@@ -4,8 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JS := book/_ext/node_modules/.package-lock.json
 
-.PHONY: book test notebooks lint clean
-test notebooks: export OMP_NUM_THREADS := 1 # one order of summation on every machine, and the fastest for small models
+# Tests run in two processes; the tests of a file and the cells of a chapter stay together.
+PYTEST := $(BIN)/python -m pytest -n 2
+
+.PHONY: book test check notebooks lint clean
+# One order of summation on every machine, and the fastest for small models
+test check notebooks: export OMP_NUM_THREADS := 1
 
 book: $(VENV)/.ready $(JS) _build/.toc
 	@echo "== Building the pages from the outputs stored in the chapters"
@@ -14,19 +18,25 @@ book: $(VENV)/.ready $(JS) _build/.toc
 
 test: book
 	@echo "== Running all tests: the library, every chapter against its stored outputs, the pages in a browser"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(PYTEST) $(PYTEST_ARGS)
+
+check: lint
+	@echo "== Running the fast tests of the library and of the paper's runs"
+	@$(PYTEST) -q -m "not slow" tests $(PYTEST_ARGS)
 
 notebooks: $(VENV)/.ready
 	@echo "== Re-executing the chapters in place"
 	@$(BIN)/python book/_ext/notebooks.py $(CHAPTERS)
 
 lint: $(VENV)/.ready
-	@echo "== Looking for mistakes in the code with ruff"
-	@$(BIN)/ruff check .
+	@echo "== Looking for mistakes in the code with ruff, and in its types with mypy"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff check --quiet --select E501 --config 'line-length = 80' book/*.ipynb
+	@$(BIN)/mypy
 
 clean:
 	@echo "== Removing the built pages, the environment and what the tools left behind"
-	rm -rf _build $(VENV) book/_ext/node_modules build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build $(VENV) book/_ext/node_modules build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(VENV)/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairfl needs Python 3.11 or newer: make PYTHON=python3.12")'

@@ -1,7 +1,9 @@
-"""A browser for the tests of the pages, and a rule for skips.
+"""A browser for the tests of the pages, a rule for skips, and what runs side by side.
 
-With FAIRFL_REQUIRE_ALL=1, as in CI, a test may be skipped for want of a GPU only; any other skip is a
-failure.
+With FAIRFL_REQUIRE_ALL=1, as in CI, a test may be skipped for want of a GPU only; any
+other skip is a failure. With several processes (`pytest -n 2`) the tests of a file,
+and the cells of a chapter, stay together, and only one process starts a browser. Tests
+that need it are slow, see `make check`.
 """
 
 from __future__ import annotations
@@ -14,12 +16,34 @@ import pytest
 
 HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
 OFFLINE = HTML / "_static" / "offline"
-CHROME, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+CHROME = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+BROWSER = "tests/book/test_pages.py", "tests/book/test_explorables.py"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return "browser" if file in BROWSER else file
+
+    return ByFile(config, log)
 
 
 def _refuse_skip(report):
-    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("FAIRFL_REQUIRE_ALL") == "1":
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    required = os.environ.get("FAIRFL_REQUIRE_ALL") == "1"
+    if required and report.skipped and not hasattr(report, "wasxfail"):
+        where = report.longrepr
+        reason = where[2] if isinstance(where, tuple) else str(where)
         if "GPU" not in reason:
             report.outcome = "failed"
             report.longrepr = f"{reason} (not allowed, because FAIRFL_REQUIRE_ALL=1)"
@@ -46,8 +70,9 @@ def browser():
 
     options = webdriver.ChromeOptions()
     options.binary_location = CHROME
-    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,900",
-                 "--disable-background-networking", "--disable-component-update"):
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage",
+                 "--window-size=1300,900", "--disable-background-networking",
+                 "--disable-component-update"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))

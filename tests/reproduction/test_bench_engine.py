@@ -30,6 +30,7 @@ def measured(tmp_path_factory):
     return result.output, json.loads(file.read_text())
 
 
+@pytest.mark.slow
 def test_all_parts_are_measured(measured):
     _, found = measured
     elsewhere = {part for part, here in (("gpu", torch.cuda.is_available()), ("memory", sys.platform == "linux"))
@@ -40,6 +41,7 @@ def test_all_parts_are_measured(measured):
     assert all(row["wanted"] is None for row in found["rows"])  # nothing is judged at such sizes
 
 
+@pytest.mark.slow
 def test_speed_is_the_quotient_of_medians_to_the_first_method(measured):
     _, found = measured
     first = {}
@@ -51,6 +53,7 @@ def test_speed_is_the_quotient_of_medians_to_the_first_method(measured):
             assert row["result"] == pytest.approx(base / row["median"])
 
 
+@pytest.mark.slow
 def test_the_table_shows_what_the_file_holds(measured):
     output, found = measured
     for row in found["rows"]:
@@ -68,6 +71,7 @@ def test_the_table_says_what_was_missed():
     assert verdicts == ["yes", "MISSED", "MISSED", "yes"]
 
 
+@pytest.mark.slow
 def test_parts_can_be_chosen_and_unknown_ones_are_refused():
     result = call("--part", "digits")
     assert result.exit_code == 0 and "digits, float32, 20 agents" in result.output and "server:" not in result.output

@@ -54,6 +54,7 @@ def test_the_records_are_of_the_settings_in_the_code(seed):
     assert found.about["data"]["original"] and found.about["precision"] == "float32"
 
 
+@pytest.mark.slow
 def test_the_digits_version_has_the_same_order():
     found = running.run(experiments.label_noise("digits", seed=1))
     psi, distance = found.history["psi"].mean(0), found.history["server_distance"][-1]
