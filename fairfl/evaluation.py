@@ -1,7 +1,8 @@
 """Loss and accuracy of models on given samples. Chapter "Learning together".
 
-On a CPU the models, and parts of a large set, go to several threads; small batches stay in a core's cache. Whatever the
-number of threads, the same numbers come out.
+On a CPU the models, and parts of a large set, go to several threads; small batches stay
+in a core's cache. Whatever the number of threads, the same numbers come out. A network
+gets copies of the samples, in which it may write.
 """
 
 from __future__ import annotations
@@ -14,29 +15,33 @@ from torch import Tensor, nn
 
 from fairfl import vectors
 from fairfl._parallel import spread
+from fairfl.models.methods import Restricting
 
 PART = 4096  # samples a thread takes at a time
 
 
 def evaluate(
-    module: nn.Module, models: Tensor, buffers: Tensor, sets: Sequence[tuple[Tensor, Tensor]]
+    module: nn.Module,
+    models: Tensor,
+    buffers: Tensor,
+    sets: Sequence[tuple[Tensor, Tensor]],
 ) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy and accuracy in [0, 1] of K models, each on its own samples: (K,) and (K,), float64.
+    """Mean cross-entropy and accuracy in [0, 1] of K models, each on its own samples:
+    (K,) and (K,), float64.
 
     Args:
-        module: the network; it is copied, so that nothing that training reads is changed.
+        module: the network; it is copied, so that nothing that training reads is
+            changed.
         models: (K, D). buffers: (K, B).
         sets: K pairs of samples and labels on the module's device.
     """
-    parts = [(k, start) for k, (_, y) in enumerate(sets) for start in range(0, len(y), PART)]
+    parts = [(k, start) for k, (_, y) in enumerate(sets)
+             for start in range(0, len(y), PART)]
 
     def one(part: tuple[int, int]) -> Tensor:
         k, start = part
         x, y = (tensor[start : start + PART] for tensor in sets[k])
-        own = copy.deepcopy(module).eval()
-        vectors.load(own, models[k])
-        vectors.load_buffers(own, buffers[k])
-        return sums(own, x, y)
+        return sums(_loaded(module, models[k], buffers[k]), x, y)
 
     found = spread(one, parts, device=models.device)
     total = torch.zeros(len(models), 2, dtype=torch.float64, device=models.device)
@@ -46,18 +51,22 @@ def evaluate(
     return loss, correct
 
 
-def gradient(module: nn.Module, model: Tensor, buffers: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """The gradient of the mean cross-entropy of one model on all samples, (D,) float64. The network is copied and in
-    evaluation mode, so without dropout."""
-    own = copy.deepcopy(module).eval()
-    vectors.load(own, model)
-    vectors.load_buffers(own, buffers)
+@torch.inference_mode(False)
+def gradient(
+    module: nn.Module, model: Tensor, buffers: Tensor, x: Tensor, y: Tensor
+) -> Tensor:
+    """The gradient of the mean cross-entropy of one model on all samples, (D,) float64;
+    0 for what the loss does not depend on. The network is copied and in evaluation
+    mode, so without dropout."""
+    own = _loaded(module, model, buffers)
     parameters = [p for p in own.parameters() if p.requires_grad]
     total = torch.zeros(len(model), dtype=torch.float64, device=model.device)
-    for start in range(0, len(y), 512):  # what the backward pass keeps of more would not fit a cache
+    for start in range(0, len(y), 512):
         part = slice(start, start + 512)
-        loss = nn.functional.cross_entropy(own(x[part]), y[part], reduction="sum")
-        total += torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, parameters)])
+        samples, labels = x[part].clone(), y[part].clone()
+        loss = nn.functional.cross_entropy(own(samples), labels, reduction="sum")
+        slopes = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        total += torch.cat([slope.reshape(-1) for slope in slopes])
     return total / len(y)
 
 
@@ -65,10 +74,19 @@ def gradient(module: nn.Module, model: Tensor, buffers: Tensor, x: Tensor, y: Te
 def sums(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """The sum of the cross-entropies and the number of right answers, (2,) float64."""
     batch = 64 if x.device.type == "cpu" else PART
-    if hasattr(module, "restrict") and x.device.type == "cpu":  # sentences: by length, so that little is padding
-        order = (x != 0).sum(1).argsort(stable=True)
+    if isinstance(module, Restricting) and x.device.type == "cpu":
+        order = (x != 0).sum(1).argsort(stable=True)  # by length, for little padding
         module, x, _ = module.restrict(x[order])
         y, batch = y[order], 512
-    logits = torch.cat([module(samples) for samples in x.split(batch)]).double()
+    logits = torch.cat([module(samples.clone()) for samples in x.split(batch)])
+    logits = logits.double()
     loss = nn.functional.cross_entropy(logits, y, reduction="sum")
     return torch.stack([loss, (logits.argmax(1) == y).sum()])
+
+
+def _loaded(module: nn.Module, model: Tensor, buffers: Tensor) -> nn.Module:
+    """A copy of the network in evaluation mode, as this model."""
+    own = copy.deepcopy(module).eval()
+    vectors.load(own, model)
+    vectors.load_buffers(own, buffers)
+    return own

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from fairfl.mechanisms.base import State, Step
+
+NOT_YET: Any = None  # what only a round makes
 
 
 @dataclass(frozen=True)
@@ -20,28 +24,31 @@ class Snapshot:
     models: Tensor  # (N, D) w_{i,t}
     buffers: Tensor  # (N, B) each agent's buffers
     state: State  # the mechanism's
-    before: Tensor | None = None  # (N, D) w_{i,t-1}; from here on None at t = 0
-    updates: Tensor | None = None  # (N, D) Delta w_{i,t}, as trained
-    step: Step | None = None  # aggregate, rewards, log of round t
-    seconds: Mapping[str, float] | None = None  # spent in "training" and in the "mechanism"
-    uploads: Tensor | None = None  # (N, D) what the server was given: the updates, but for agents that cheat
-    downloads: Mapping[str, Tensor] = field(default_factory=dict)  # (D,) of the attackers' in round t, by their names
+    before: Tensor = NOT_YET  # (N, D) w_{i,t-1}; from here on None at t = 0
+    updates: Tensor = NOT_YET  # (N, D) Delta w_{i,t}, as trained
+    step: Step = NOT_YET  # aggregate, rewards, log of round t
+    seconds: Mapping[str, float] = NOT_YET  # spent in "training" and in the "mechanism"
+    uploads: Tensor = NOT_YET  # (N, D) updates, but of agents that cheat what they sent
+    # (D,) the attackers' downloads of round t, by their names
+    downloads: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def trained(self) -> Tensor:
-        """The agents' models after local training, before the download: w_{i,t-1} + Delta w_{i,t}, (N, D)."""
+        """The agents' models after local training, before the download:
+        w_{i,t-1} + Delta w_{i,t}, (N, D)."""
         return self.before + self.updates
+
 
 class History:
     """The recorded quantities of a run, round by round.
 
-    ``history["r"]`` is the tensor of all recorded values, rounds first: (T, N) for one number an agent, (T,) for one
-    number a round. ``history.rounds("r")`` are the rounds t in which they were recorded, for probes that look at
-    some rounds only.
+    ``history["r"]`` is the tensor of all recorded values, rounds first: (T, N) for one
+    number an agent, (T,) for one number a round. ``history.rounds("r")`` are the rounds
+    t in which they were recorded, for probes that look at some rounds only.
 
     Attributes:
         keys: the agents' names, in the order of the columns.
-        last: the snapshot after the last round, to go on from; not part of `to_dict`.
+        last: the snapshot after the last round, to go on from; no part of `to_dict`.
     """
 
     def __init__(self, keys: tuple[str, ...]) -> None:
@@ -52,7 +59,8 @@ class History:
     def add(self, snapshot: Snapshot, seen: Mapping[str, Tensor | float]) -> None:
         """Record what was seen after the round of `snapshot`."""
         for name, value in seen.items():
-            self._series.setdefault(name, {})[snapshot.t] = torch.as_tensor(value).detach().cpu().clone()
+            value = torch.as_tensor(value).detach().cpu().clone()
+            self._series.setdefault(name, {})[snapshot.t] = value
         self.last = snapshot
 
     @property
@@ -62,7 +70,8 @@ class History:
 
     def _of(self, name: str) -> dict[int, Tensor]:
         if name not in self._series:
-            raise KeyError(f"nothing is recorded under {name!r}; recorded are {', '.join(self.names) or 'none'}")
+            raise KeyError(f"nothing is recorded under {name!r}; recorded are "
+                           f"{', '.join(self.names) or 'none'}")
         return self._series[name]
 
     def __getitem__(self, name: str) -> Tensor:
@@ -81,18 +90,21 @@ class History:
         return part
 
     def to_dict(self, digits: int | None = None) -> dict:
-        """Plain lists and numbers, for JSON; undefined values become None. `digits`: significant ones to keep; all."""
+        """Plain lists and numbers, for JSON: undefined values become None, infinite
+        ones "inf" and "-inf". `digits`: significant ones to keep; all."""
         return {
             "agents": list(self.keys),
             "series": {
-                name: {"rounds": list(values), "values": [_plain(value, digits) for value in values.values()]}
+                name: {"rounds": list(values),
+                       "values": [_plain(value, digits) for value in values.values()]}
                 for name, values in self._series.items()
             },
         }
 
     @classmethod
     def from_dict(cls, plain: Mapping) -> History:
-        """The inverse of `to_dict`, without `last`; floating-point numbers come back as float64.
+        """The inverse of `to_dict`, without `last`; floating-point numbers come back as
+        float64.
 
         Raises:
             ValueError: the mapping is not what `to_dict` writes.
@@ -107,20 +119,21 @@ class History:
         return history
 
 
-def _plain(value: Tensor, digits: int | None) -> list | float | int | None:
+def _plain(value: Tensor, digits: int | None) -> list | float | int | str | None:
     if value.ndim:
         return [_plain(entry, digits) for entry in value]
     number = value.item()
-    if number != number:
-        return None
-    return float(f"{number:.{digits}g}") if digits and isinstance(number, float) else number
+    if not math.isfinite(number):
+        return None if math.isnan(number) else str(number)  # "inf", "-inf"
+    rounded = digits and isinstance(number, float)
+    return float(f"{number:.{digits}g}") if rounded else number
 
 
-def _tensor(value: list | float | int | None) -> Tensor:
+def _tensor(value: list | float | int | str | None) -> Tensor:
     entries = value if isinstance(value, list) else [value]
-    if not any(isinstance(entry, list) for entry in entries):
-        whole = all(isinstance(entry, int) for entry in entries)
-        flat = torch.tensor([float("nan") if entry is None else entry for entry in entries],
-                            dtype=torch.int64 if whole else torch.float64)
-        return flat if isinstance(value, list) else flat[0]
-    return torch.stack([_tensor(entry) for entry in entries])
+    if any(isinstance(entry, list) for entry in entries):
+        return torch.stack([_tensor(entry) for entry in entries])
+    whole = all(isinstance(entry, int) for entry in entries)
+    numbers = [math.nan if e is None else e if whole else float(e) for e in entries]
+    flat = torch.tensor(numbers, dtype=torch.int64 if whole else torch.float64)
+    return flat if isinstance(value, list) else flat[0]

@@ -1,7 +1,10 @@
-"""What to record after a round. A probe is a function of the federation and a snapshot; it must not change either.
+"""What to record after a round. A probe is a function of the federation and a snapshot;
+it must not change either.
 
-`log` costs nothing beside training. The others evaluate models, so take them in every k-th round if that is
-slow: ``every(10, probes.test_accuracy)``. Figures and equations of Xu et al. (2021) are named at each probe.
+`log` costs nothing beside training. The others evaluate models, so take them in every
+k-th round if that is
+slow: ``every(10, probes.test_accuracy)``. Figures and equations of Xu et al. (2021) are
+    named at each probe.
 """
 
 from __future__ import annotations
@@ -11,18 +14,20 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fairfl import cgsv, evaluation, rewards
+from fairfl import _checks, cgsv, evaluation, rewards
 from fairfl.federation import Federation, Probe
 from fairfl.history import Snapshot
 
 
 def log(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """What the mechanism logs; for CGSV psi, r, q and the weights used, (N,) each, eqs. (3) to (5)."""
+    """What the mechanism logs; for CGSV psi, r, q and the weights used, (N,) each, eqs.
+    (3) to (5)."""
     return snapshot.step.log
 
 
 def download(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """How good the rewards are: cosine and distance of v_i to u_N, (N,) each (Fig. 5), and |u_N|.
+    """How good the rewards are: cosine and distance of v_i to u_N, (N,) each (Fig. 5),
+    and |u_N|.
 
     The cosine is 0 where an agent downloads nothing.
     """
@@ -31,64 +36,73 @@ def download(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]
     for i in range(len(snapshot.models)):
         v = snapshot.step.reward.row(i).double()
         lengths = v.norm() * total.norm()
-        cosines.append(v @ total / lengths if lengths > 0 else torch.zeros_like(lengths))
+        cosines.append(v @ total / lengths if lengths > 0 else lengths)
         distances.append((v - total).norm())
-    return {"download_cosine": torch.stack(cosines), "download_distance": torch.stack(distances),
-            "aggregate_norm": total.norm()}
+    return {
+        "download_cosine": torch.stack(cosines),
+        "download_distance": torch.stack(distances),
+        "aggregate_norm": total.norm(),
+    }
 
 
 def server_distance(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """|w_{i,t} - w_t| of the whole model (Fig. 2, left) and of its last layer (Fig. 6), (N,) each, and the line of
-    Fig. 2, |w_t - w_0|."""
+    """|w_{i,t} - w_t| of the whole model (Fig. 2, left) and of its last layer (Fig. 6),
+    (N,) each, and the line of Fig. 2, |w_t - w_0|."""
     layout = federation.layout
     last = layout.layers[layout.names[-1].rpartition(".")[0] or layout.names[-1]]
-    gaps = [model.double() - snapshot.server.double() for model in snapshot.models]
+    server = snapshot.server.double()
+    gaps = [model.double() - server for model in snapshot.models]
     return {
         "server_distance": torch.stack([gap.norm() for gap in gaps]),
         "last_layer_distance": torch.stack([gap[last].norm() for gap in gaps]),
-        "server_travel": (snapshot.server.double() - federation.initial.double()).norm(),
+        "server_travel": (server - federation.initial.double()).norm(),
     }
 
 
 def cosines(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """Cosines between the uploads, (N, N), 0 for an update of zero. With the logged weights r they are all that
-    values depend on: the Gram matrix of the r_i u_i is r_i r_j cos_ij (`cgsv`)."""
+    """Cosines between the uploads, (N, N), 0 for an update of zero. With the logged
+    weights r they are all that values depend on: the Gram matrix of the r_i u_i is
+    r_i r_j cos_ij (`cgsv`)."""
     return {"cosines": cgsv.gram(rewards.normalise(snapshot.uploads, 1.0)).cpu()}
 
 
 def union_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """F(w_{i,t}) and F(w_t): mean loss on all agents' samples with the labels they hold (Fig. 2, right; Theorem 2)."""
+    """F(w_{i,t}) and F(w_t): mean loss on all agents' samples with the labels they hold
+    (Fig. 2, right; Theorem 2)."""
     loss, server = _agents_and_server(federation, snapshot, *_union(federation), 0)
     return {"union_loss": loss, "server_union_loss": server}
 
 
 def shard_losses(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """F_j(w_{i,t}), (N, N): the model of agent i (row) on the samples of agent j (column)
-    with the labels it holds; and F_j(w_t), (N,).
+    """F_j(w_{i,t}), (N, N): the model of agent i (row) on the samples of agent j
+    (column) with the labels it holds; and F_j(w_t), (N,).
 
-    Each training loss sum_j c_j F_j is this matrix times c. With c = p, the shares of all
-    samples, it is the `union_loss`; with c = r_t what the authors' main.py writes. The
-    diagonal is the `own_loss`.
+    Each training loss sum_j c_j F_j is this matrix times c. With c = p, the shares of
+    all samples, it is the `union_loss`; with c = r_t what the authors' main.py writes.
+    The diagonal is the `own_loss`.
     """
     found = [_agents_and_server(federation, snapshot, agent.x, agent.y, 0)
              for agent in federation.agents]
     losses, server = zip(*found, strict=True)
-    return {"shard_losses": torch.stack(losses, 1), "server_shard_losses": torch.stack(server)}
+    return {"shard_losses": torch.stack(losses, 1),
+            "server_shard_losses": torch.stack(server)}
 
 
 def true_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """As `union_loss`, with the labels from before `partition.label_noise`: how well the
-    models fit what is true, which no weights can bend."""
+    """As `union_loss`, with the labels from before `partition.label_noise`: how well
+    the models fit what is true, which no weights can bend."""
     union = _union(federation, "true_y")
     loss, server = _agents_and_server(federation, snapshot, *union, 0)
     return {"true_loss": loss, "server_true_loss": server}
 
 
 def server_gradient(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """|grad F(w_t)|, F as in `union_loss`: how near to a stationary point the server is (Theorem 2)."""
+    """|grad F(w_t)|, F as in `union_loss`: how near to a stationary point the server is
+    (Theorem 2)."""
+    federation.check_classifier()
+    x, y = _union(federation)
     found = evaluation.gradient(
-        federation.module, snapshot.server, snapshot.buffers.mean(0), *_union(federation)
-    )
+        federation.module, snapshot.server, snapshot.buffers.mean(0), x, y)
     return {"server_gradient": found.norm().cpu()}
 
 
@@ -98,17 +112,19 @@ def own_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]
 
 
 def test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """Accuracy in [0, 1] of the agents' models (N,) and of the server's on the test set.
+    """Accuracy in [0, 1] on the test set of the agents' models, (N,), and the server's.
 
     Raises:
         ValueError: the federation has no test set.
     """
-    accuracy, server = _agents_and_server(federation, snapshot, *_test_set(federation, "test_accuracy"), 1)
+    x, y = _test_set(federation, "test_accuracy")
+    accuracy, server = _agents_and_server(federation, snapshot, x, y, 1)
     return {"test_accuracy": accuracy, "server_test_accuracy": server}
 
 
 def test_results(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """What `test_accuracy` and `trained_test_accuracy` give, and the losses with them; equal models are evaluated once.
+    """What `test_accuracy` and `trained_test_accuracy` give, and the losses with them;
+    equal models are evaluated once.
 
     Raises:
         ValueError: the federation has no test set.
@@ -116,55 +132,71 @@ def test_results(federation: Federation, snapshot: Snapshot) -> Mapping[str, Ten
     n, mean = len(snapshot.models), snapshot.buffers.mean(0, keepdim=True)
     models = torch.cat([snapshot.models, snapshot.server[None], snapshot.trained])
     buffers = torch.cat([snapshot.buffers, mean, snapshot.buffers])
-    loss, accuracy = _distinct(federation, models, buffers, *_test_set(federation, "test_results"))
-    found = {}
+    x, y = _test_set(federation, "test_results")
+    loss, accuracy = _distinct(federation, models, buffers, x, y)
+    found: dict[str, Tensor] = {}
     for name, values in (("test_accuracy", accuracy), ("test_loss", loss)):
-        found |= {name: values[:n], f"server_{name}": values[n], f"trained_{name}": values[n + 1 :]}
+        found |= {name: values[:n], f"server_{name}": values[n]}
+        found[f"trained_{name}"] = values[n + 1 :]
     return found
 
 
-def validation_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """Accuracy in [0, 1] of the agents' models on the validation set, (N,): what settings may be chosen by.
+def validation_accuracy(
+    federation: Federation, snapshot: Snapshot
+) -> Mapping[str, Tensor]:
+    """Accuracy in [0, 1] of the agents' models on the validation set, (N,): what
+    settings may be chosen by.
 
     Raises:
         ValueError: the federation has no validation set.
     """
     if federation.validation is None:
-        raise ValueError("the probe validation_accuracy needs a validation set: Federation(..., validation=(x, y))")
-    return {"validation_accuracy": _distinct(federation, snapshot.models, snapshot.buffers, *federation.validation)[1]}
+        raise ValueError("the probe validation_accuracy needs a validation set: "
+                         "Federation(..., validation=(x, y))")
+    x, y = federation.validation
+    accuracy = _distinct(federation, snapshot.models, snapshot.buffers, x, y)[1]
+    return {"validation_accuracy": accuracy}
 
 
 def lengths(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """|Delta w_{i,t}| as uploaded (N,) and |u_{N,t}|: how far agents and server move."""
+    """|Delta w_{i,t}| as uploaded, (N,), and |u_{N,t}|: how far both sides go."""
     total = snapshot.step.aggregate[None]
-    return {"update_norm": rewards.norms(snapshot.uploads), "aggregate_norm": rewards.norms(total)[0]}
+    return {"update_norm": rewards.norms(snapshot.uploads),
+            "aggregate_norm": rewards.norms(total)[0]}
 
 
-test_accuracy.__test__ = test_results.__test__ = False  # for pytest, which would take them for tests
+def trained_test_accuracy(
+    federation: Federation, snapshot: Snapshot
+) -> Mapping[str, Tensor]:
+    """The same of the agents' models after local training, before the download:
+    w_{i,t-1} + Delta w_{i,t}, (N,).
 
-
-def trained_test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """The same of the agents' models after local training, before the download: w_{i,t-1} + Delta w_{i,t}, (N,).
-
-    The other of two conventions, see "The competition": downloads that are equal for all make equal models, which
-    local training sets apart again.
+    The other of two conventions, see "The competition": downloads that are equal for
+    all make equal models, which local training sets apart again.
 
     Raises:
         ValueError: the federation has no test set.
     """
     x, y = _test_set(federation, "trained_test_accuracy")
-    return {"trained_test_accuracy": federation.evaluate(snapshot.trained, x, y, snapshot.buffers)[1]}
+    accuracy = federation.evaluate(snapshot.trained, x, y, snapshot.buffers)[1]
+    return {"trained_test_accuracy": accuracy}
 
 
 def _union(federation: Federation, labels: str = "y") -> tuple[Tensor, Tensor]:
     """All agents' samples, and the labels they hold, or those before label noise."""
-    return tuple(torch.cat([getattr(agent, name) for agent in federation.agents])
-                 for name in ("x", labels))
+    shapes = {tuple(agent.x.shape[1:]) for agent in federation.agents}
+    if len(shapes) > 1:
+        raise ValueError("losses on all agents' samples need samples of one shape, not "
+                         f"{' and '.join(map(str, sorted(shapes)))}")
+    x, y = (torch.cat([getattr(agent, name) for agent in federation.agents])
+            for name in ("x", labels))
+    return x, y
 
 
 def _test_set(federation: Federation, probe: str) -> tuple[Tensor, Tensor]:
     if federation.test is None:
-        raise ValueError(f"the probe {probe} needs a test set: Federation(..., test=(x, y))")
+        raise ValueError(f"the probe {probe} needs a test set: "
+                         "Federation(..., test=(x, y))")
     return federation.test
 
 
@@ -181,10 +213,12 @@ def _agents_and_server(
 def _distinct(
     federation: Federation, models: Tensor, buffers: Tensor, x: Tensor, y: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """`Federation.evaluate`, equal models once: often some agents, or all, hold what the server holds."""
-    first = []  # for each model, the first that equals it
-    for i in range(len(models)):
-        same = (j for j in set(first) if torch.equal(models[i], models[j]) and torch.equal(buffers[i], buffers[j]))
+    """`Federation.evaluate`, equal models once: often some agents, or all, hold what
+    the server holds."""
+    first: list[int] = []  # for each model, the first that equals it
+    for i, (model, own) in enumerate(zip(models, buffers, strict=True)):
+        same = (j for j in set(first)
+                if torch.equal(model, models[j]) and torch.equal(own, buffers[j]))
         first.append(next(same, i))
     distinct = sorted(set(first))
     back = [distinct.index(j) for j in first]
@@ -193,12 +227,12 @@ def _distinct(
 
 
 def every(k: int, probe: Probe, last: int | None = None, first: bool = True) -> Probe:
-    """The same probe in rounds 1 (unless ``first=False``), k, 2k, ... and `last` only."""
-    if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}")
+    """The same probe in rounds k, 2k, ... and `last`, and in round 1 if `first`."""
+    _checks.whole(k=k)
     ends = (1, last) if first else (last,)
 
     def some_rounds(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-        return probe(federation, snapshot) if snapshot.t in ends or snapshot.t % k == 0 else {}
+        due = snapshot.t in ends or snapshot.t % k == 0
+        return probe(federation, snapshot) if due else {}
 
     return some_rounds

@@ -1,8 +1,9 @@
 """Random draws that depend on what they are for, and on nothing else.
 
-Every draw of a federation comes from a generator derived from the run's seed and a key such as
-``("batches", agent, round)``. So a permuted federation, a resumed run and another way of training draw the same
-numbers, and nothing here reads or changes the global generators of torch, numpy or Python.
+Every draw of a federation comes from a generator derived from the run's seed and a key
+such as ``("batches", agent, round)``. So a permuted federation, a resumed run and
+another way of training draw the same numbers, and nothing here reads or changes the
+global generators of torch, numpy or Python.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 
 import torch
 
@@ -18,10 +20,14 @@ def derived_seed(seed: int, *key: str | int) -> int:
     """A number in [0, 2**63) that any change of `seed` or of any part of `key` changes.
 
     Python's own `hash` will not do: it differs from one process to the next.
+
+    Raises:
+        TypeError: the seed is no whole number; numpy's are fine.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
         raise TypeError(f"seed must be an int, not {seed!r}")
-    digest = hashlib.sha256(repr((seed, *key)).encode()).digest()
+    parts = [int(part) if isinstance(part, Integral) else part for part in (seed, *key)]
+    digest = hashlib.sha256(repr(tuple(parts)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
@@ -35,8 +41,8 @@ def generator(seed: int, *key: str | int) -> torch.Generator:
 
 @contextmanager
 def seeded(seed: int, *key: str | int) -> Iterator[None]:
-    """For code that takes no generator (the initialisation of a layer, dropout): seeds torch's global generators
-    inside the block and puts them back after it."""
+    """For code that takes no generator (the initialisation of a layer, dropout): seeds
+    torch's global generators inside the block and puts them back after it."""
     with torch.random.fork_rng():
         torch.manual_seed(derived_seed(seed, *key))
         yield

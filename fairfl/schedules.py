@@ -1,17 +1,19 @@
-"""Quantities that change from round to round: the learning rate eta_t and the normalisation coefficient Gamma_t."""
+"""What changes from round to round: the learning rate eta_t and Gamma_t."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+
+from fairfl import _checks
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A positive number in round 1 and the factor by which it changes each round: ``first * decay ** (t - 1)``.
+    """In round t ``first * decay ** (t - 1)``, both positive.
 
-    The paper keeps Gamma constant (``decay=1``). Then every round moves the server by about Gamma, however near to
-    an optimum it is, and training does not settle; a geometric decay cures that.
+    The paper keeps Gamma constant (``decay=1``). Then every round moves the server by
+    about Gamma, however near to an optimum it is, and training does not settle; a
+    geometric decay cures that.
 
     Raises:
         ValueError: `first` or `decay` is not a positive finite number.
@@ -21,11 +23,25 @@ class Schedule:
     decay: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("first", "decay"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"a schedule's {name} must be a positive finite number, not {value!r}")
+        _checks.positive(first=self.first, decay=self.decay)
+        for name in ("first", "decay"):  # plain floats, whatever numpy or torch gave
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     def __call__(self, t: int) -> float:
         """The value in round t = 1, 2, ..."""
         return self.first * self.decay ** (t - 1)
+
+
+def schedule(name: str, value: Schedule | float) -> Schedule:
+    """`value` as a schedule; a number is one that stays.
+
+    Raises:
+        ValueError: it is neither a schedule nor a positive finite number; it is called
+            by `name`.
+    """
+    if isinstance(value, Schedule):
+        return value
+    try:
+        return Schedule(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error

@@ -1,9 +1,10 @@
 """A network as one flat vector: what the server and the mechanism see of it.
 
-The D entries are the trainable parameters in the module's own order; a frozen parameter is no part of them
-and a shared one counts once. Nothing here aliases: a vector that was taken from a module does not follow it,
-and a module does not follow a vector that was loaded. (`torch.nn.utils.vector_to_parameters` does alias: it
-makes the parameters views of the vector.) Chapter "Learning together".
+The D entries are the trainable parameters in the module's own order; a frozen parameter
+is no part of them and a shared one counts once. Nothing here aliases: a vector that was
+taken from a module does not follow it, and a module does not follow a vector that was
+loaded. (`torch.nn.utils.vector_to_parameters` does alias: it makes the parameters views
+of the vector.) Chapter "Learning together".
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+EXACT = 2**53  # whole numbers up to here are exact in float64
 
 
 class Layout(NamedTuple):
@@ -28,9 +31,15 @@ class Layout(NamedTuple):
         return self.slices[-1].stop
 
     @property
+    def blocks(self) -> tuple[slice, ...]:
+        """The slices that hold anything: of an empty parameter nothing can be sent."""
+        return tuple(part for part in self.slices if part.stop > part.start)
+
+    @property
     def layers(self) -> dict[str, slice]:
-        """Slices by name: whole layers first (the parameters of one submodule, "fc2"), then single tensors
-        ("fc2.weight"). The whole layers cover the vector without overlap, in order."""
+        """Slices by name: whole layers first (the parameters of one submodule, "fc2"),
+        then single tensors ("fc2.weight"). The whole layers cover the vector without
+        overlap, in order."""
         whole: dict[str, slice] = {}
         for name, part in zip(self.names, self.slices, strict=True):
             layer = name.rpartition(".")[0] or name
@@ -47,7 +56,7 @@ def layout(module: nn.Module) -> Layout:
     """
     named = _trainable(module)
     stops = list(accumulate(p.numel() for p in named.values()))
-    slices = tuple(slice(stop - p.numel(), stop) for p, stop in zip(named.values(), stops, strict=True))
+    slices = tuple(map(slice, [0, *stops[:-1]], stops))
     return Layout(tuple(named), tuple(p.shape for p in named.values()), slices)
 
 
@@ -55,15 +64,17 @@ def flatten(module: nn.Module) -> Tensor:
     """The trainable parameters as one vector, (D,), a copy outside of autograd.
 
     Raises:
-        ValueError: there are none, or their dtypes or devices differ.
+        ValueError: there are none, they are complex, or their dtypes or devices differ.
     """
     named = _trainable(module)
     first, *others = named
+    if named[first].is_complex():
+        raise ValueError(f"the parameter {first!r} is complex; parameters must be real")
     for name in others:
         if _kind(named[name]) != _kind(named[first]):
             raise ValueError(
-                f"one vector needs one dtype and device: {first!r} is {_kind(named[first])}, "
-                f"{name!r} is {_kind(named[name])}"
+                f"one vector needs one dtype and device: {first!r} is "
+                f"{_kind(named[first])}, {name!r} is {_kind(named[name])}"
             )
     return torch.cat([p.detach().reshape(-1) for p in named.values()])
 
@@ -72,32 +83,42 @@ def load(module: nn.Module, w: Tensor) -> None:
     """Copy the vector w, (D,), into the module's trainable parameters, in place.
 
     Raises:
-        ValueError: w has another length, dtype or device than the parameters; the module is unchanged then.
+        ValueError: w has another length, dtype or device than the parameters; the
+            module is unchanged then.
     """
     named = _trainable(module)
     _check_length(w, sum(p.numel() for p in named.values()), "trainable parameters")
     for name, p in named.items():
         if _kind(w) != _kind(p):
-            raise ValueError(f"the vector is {_kind(w)}, the parameter {name!r} is {_kind(p)}; convert one")
+            raise ValueError(f"the vector is {_kind(w)}, the parameter {name!r} is "
+                             f"{_kind(p)}; convert one")
     _fill(list(named.values()), w)
 
 
 def buffer_names(module: nn.Module) -> tuple[str, ...]:
-    """The names of the buffers that `buffers` returns, e.g. BatchNorm's running_mean."""
+    """The names of the buffers that `buffers` returns, e.g. BatchNorm's
+    running_mean."""
     return tuple(name for name, _ in module.named_buffers())
 
 
 def buffers(module: nn.Module) -> Tensor:
-    """The buffers (such as BatchNorm's running statistics) as one vector, (B,), a copy; B = 0 without any.
+    """The buffers (such as BatchNorm's running statistics) as one vector, (B,), a copy;
+    B = 0 without any.
 
-    It is float64 whatever the buffers are, so that integers such as BatchNorm's num_batches_tracked survive.
+    It is float64 whatever the buffers are, so that whole numbers such as BatchNorm's
+    num_batches_tracked survive.
+
+    Raises:
+        ValueError: a buffer is complex or holds whole numbers beyond 2**53.
     """
-    found = [b.detach().reshape(-1).double() for b in module.buffers()]
-    return torch.cat(found) if found else torch.empty(0, dtype=torch.float64, device=_device(module))
+    found = [_exact(name, b.detach()) for name, b in module.named_buffers()]
+    empty = torch.empty(0, dtype=torch.float64, device=_device(module))
+    return torch.cat(found) if found else empty
 
 
 def load_buffers(module: nn.Module, b: Tensor) -> None:
-    """Copy the vector b, (B,) float64, into the module's buffers, in place; integer buffers get it rounded.
+    """Copy the vector b, (B,) float64, into the module's buffers, in place; buffers of
+    whole numbers get it rounded.
 
     Raises:
         ValueError: b has another length, dtype or device.
@@ -107,15 +128,27 @@ def load_buffers(module: nn.Module, b: Tensor) -> None:
     for name, buffer in module.named_buffers():
         if b.dtype != torch.float64 or b.device != buffer.device:
             wanted = f"torch.float64 on {buffer.device}"
-            raise ValueError(f"the vector is {_kind(b)}, the buffer {name!r} wants {wanted}")
+            raise ValueError(f"the vector is {_kind(b)}, the buffer {name!r} wants "
+                             f"{wanted}")
     _fill(found, b)
 
 
 def _trainable(module: nn.Module) -> dict[str, nn.Parameter]:
     named = {name: p for name, p in module.named_parameters() if p.requires_grad}
-    if not named:
+    if not any(p.numel() for p in named.values()):
         raise ValueError(f"{type(module).__name__} has no trainable parameters")
     return named
+
+
+def _exact(name: str, buffer: Tensor) -> Tensor:
+    """A buffer's entries as float64, (B_k,), none of which may lose anything."""
+    whole = not (buffer.is_floating_point() or buffer.is_complex())
+    large = whole and buffer.dtype.itemsize == 8 and bool(
+        ((buffer > EXACT) | (buffer < -EXACT)).any())
+    if buffer.is_complex() or large:
+        what = "whole numbers beyond 2**53" if large else "complex numbers"
+        raise ValueError(f"the buffer {name!r} holds {what}, which float64 cannot hold")
+    return buffer.reshape(-1).double()
 
 
 def _kind(tensor: Tensor) -> str:
@@ -128,11 +161,13 @@ def _device(module: nn.Module) -> torch.device:
 
 def _check_length(vector: Tensor, length: int, what: str) -> None:
     if vector.shape != (length,):
-        raise ValueError(f"the module has {length} {what}, not those of a vector {tuple(vector.shape)}")
+        raise ValueError(f"the module has {length} {what}, not those of a vector "
+                         f"{tuple(vector.shape)}")
 
 
 @torch.no_grad()
 def _fill(tensors: list[Tensor], vector: Tensor) -> None:
-    for tensor, part in zip(tensors, vector.split([t.numel() for t in tensors]), strict=True):
+    parts = vector.split([t.numel() for t in tensors])
+    for tensor, part in zip(tensors, parts, strict=True):
         part = part.view(tensor.shape)
         tensor.copy_(part if tensor.is_floating_point() else part.round())

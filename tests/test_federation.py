@@ -404,12 +404,12 @@ def test_a_test_set_that_does_not_fit_is_named(agents, digits):
 
 
 @pytest.mark.parametrize("make, message", [
-    (lambda: Schedule(0.0), "first must be a positive finite number"),
-    (lambda: Schedule(0.5, math.inf), "decay must be a positive finite"),
-    (lambda: LocalTraining(batch_size=0), "batch_size must be at least 1"),
-    (lambda: LocalTraining(epochs=0), "epochs must be at least 1"),
-    (lambda: LocalTraining(decay_per="step"), "known are 'round' and 'epoch'"),
-    (lambda: probes.every(0, probes.log), "k must be at least 1"),
+    (lambda: Schedule(0.0), "first must be a positive, finite number"),
+    (lambda: Schedule(0.5, math.inf), "decay must be a positive, finite"),
+    (lambda: LocalTraining(batch_size=0), "batch_size must be a whole number of at least 1"),
+    (lambda: LocalTraining(epochs=0), "epochs must be a whole number of at least 1"),
+    (lambda: LocalTraining(decay_per="step"), "known are round, epoch"),
+    (lambda: probes.every(0, probes.log), "k must be a whole number of at least 1"),
 ])
 def test_hyperparameters_out_of_range(make, message):
     with pytest.raises(ValueError, match=message):

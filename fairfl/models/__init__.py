@@ -1,6 +1,8 @@
-"""The networks of the experiments, each built from a name and a seed. Chapter "Data and partitions".
+"""The networks of the experiments, each built from a name and a seed. Chapter "Data and
+partitions".
 
-All of them return logits of shape (n, classes). Their layers are named, so that one can ask for the last.
+All of them return logits of shape (n, classes). Their layers are named, so that one can
+ask for the last.
 """
 
 from __future__ import annotations
@@ -11,54 +13,62 @@ import math
 import torch
 from torch import nn
 
+from fairfl import _checks
 from fairfl.models.images import CifarCNN, DigitsCNN, MnistCNN
 from fairfl.models.text import TextCNN
 from fairfl.randomness import generator
 
-MODELS: dict[str, type[nn.Module]] = {
-    "digits_cnn": DigitsCNN, "mnist_cnn": MnistCNN, "cifar_cnn": CifarCNN, "text_cnn": TextCNN,
+MODELS: dict[str, type[DigitsCNN | MnistCNN | CifarCNN | TextCNN]] = {
+    "digits_cnn": DigitsCNN, "mnist_cnn": MnistCNN, "cifar_cnn": CifarCNN,
+    "text_cnn": TextCNN,
 }
 
 
-def build(name: str, seed: int, dtype: torch.dtype | None = None, **options) -> nn.Module:
+def build(
+    name: str, seed: int, dtype: torch.dtype | None = None, **options
+) -> nn.Module:
     """A network with freshly drawn weights, on the CPU.
 
     Args:
         name: a key of `MODELS`.
-        seed: the weights depend on it, on the name and on the options alone; they are drawn in float32 and are the
-            same numbers in every `dtype`.
-        dtype: floating point; default: the network's own, float64 for digits and float32 for the others.
-        options: of the network's constructor, such as ``classes``; "text_cnn" needs ``vocabulary`` and ``classes``.
+        seed: the weights depend on it, on the name and on the options alone; they are
+            drawn in float32 and are the same numbers in every `dtype`.
+        dtype: floating point; default: the network's own, float64 for digits and
+            float32 for the others.
+        options: of the network's constructor, such as ``classes``; "text_cnn" needs
+            ``vocabulary`` and ``classes``.
 
     Raises:
-        ValueError: an unknown name, or options that the network does not have, needs or can take; the message lists
-            the known ones.
+        ValueError: an unknown name, or options that the network does not have, needs or
+            can take; the message lists the known ones.
     """
-    if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}; known are {', '.join(sorted(MODELS))}")
+    _checks.known("model", name, sorted(MODELS))
     known = inspect.signature(MODELS[name]).parameters
     for option in options:
         if option not in known:
-            raise ValueError(f"unknown option {option!r} of {name}; known are {', '.join(known)}")
+            raise ValueError(f"unknown option {option!r} of {name}; known are "
+                             f"{', '.join(known)}")
     for option, parameter in known.items():
         if parameter.default is parameter.empty and option not in options:
             raise ValueError(f"{name} needs the option {option!r}")
-    with torch.device("meta"):  # no memory, no numbers, no use of torch's global generator
+    with torch.device("meta"):  # no memory, no use of torch's global generator
         module = MODELS[name](**options)
     module = module.to(torch.float32).to_empty(device="cpu")
     draw = generator(seed, "model", name)
     for layer in module.modules():
         _initialise(layer, draw)
-    return module.to(dtype or module.dtype)
+    return module.to(dtype or MODELS[name].dtype)
 
 
 @torch.no_grad()
 def _initialise(layer: nn.Module, draw: torch.Generator) -> None:
-    """The numbers that torch's own initialisation would draw, from a generator instead of the global one."""
+    """The numbers that torch's own initialisation would draw, from a generator instead
+    of the global one."""
     if isinstance(layer, (nn.Conv2d, nn.Linear)):
         nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=draw)
         bound = 1 / math.sqrt(layer.weight[0].numel())
-        nn.init.uniform_(layer.bias, -bound, bound, generator=draw)
+        if layer.bias is not None:
+            nn.init.uniform_(layer.bias, -bound, bound, generator=draw)
     elif isinstance(layer, nn.Embedding):
         nn.init.normal_(layer.weight, generator=draw)
         layer.weight[layer.padding_idx] = 0

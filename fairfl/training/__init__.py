@@ -1,11 +1,12 @@
 """Local training: what an agent does between two downloads.
 
-`LocalTraining` says what is done; `plain`, `stacked` and `threads` do it, with the same result, and `choose` knows
-which of them is fastest where.
+`LocalTraining` says what is done; `plain`, `stacked` and `threads` do it, with the same
+result, and `choose` knows which of them is fastest where.
 """
 
 from fairfl.training.batches import LastBatch, left_over
 from fairfl.training.choice import choose
 from fairfl.training.local import LocalTraining
+from fairfl.training.trials import check_batches
 
-__all__ = ["LastBatch", "LocalTraining", "choose", "left_over"]
+__all__ = ["LastBatch", "LocalTraining", "check_batches", "choose", "left_over"]

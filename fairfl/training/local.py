@@ -8,24 +8,31 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fairfl.schedules import Schedule
+from fairfl import _checks
+from fairfl.schedules import Schedule, schedule
 
 
 @dataclass(frozen=True)
 class LocalTraining:
-    """Minibatch training on the agent's own samples, from the model that it downloaded last.
+    """Minibatch training on the agent's own samples, from the model it downloaded last.
 
     Args:
-        lr: learning rate eta_t.
+        lr: learning rate eta_t; a number is a constant.
         epochs: passes over the samples in a round, >= 1.
-        batch_size: samples a step; None for all at once. With ``epochs=1`` that is the paper's single step
-            Delta w_i = -eta_t grad F_i(w_i), Sec. 3.1.
-        decay_per: "round" changes the learning rate after each round, "epoch" after each local epoch.
-        optimizer: "sgd" or "adam". Adam's moments start anew in each round: an agent that continues from another
-            model has no use for the old ones, and nothing but models passes from round to round.
-        precision: "bfloat16" computes forward and backward passes in that type where torch's autocast deems it safe;
-            weights and updates keep their own. None: all in the network's type. A network in float64, which autocast
-            would leave as it is, is refused by `Federation`.
+        batch_size: samples a step; None for all at once. With ``epochs=1`` that is the
+            paper's single step Delta w_i = -eta_t grad F_i(w_i), Sec. 3.1.
+        decay_per: "round" changes the learning rate after each round, "epoch" after
+            each local epoch.
+        optimizer: "sgd" or "adam". Adam's moments start anew in each round: an agent
+            that continues from another model has no use for the old ones, and nothing
+            but models passes from round to round.
+        precision: "bfloat16" computes forward and backward passes in that type where
+            torch's autocast deems it safe; weights and updates keep float32. None: all
+            in the network's type.
+        last_batch: what happens to the samples that are left over when an epoch is
+            dealt out in batches: "keep" takes a step on them, "drop" leaves them out
+            (others in each epoch), "merge" adds them to the batch before. A single
+            batch is kept. BatchNorm cannot train on a batch of one sample.
 
     Raises:
         ValueError: a number below 1 or an unknown name.
@@ -37,26 +44,45 @@ class LocalTraining:
     decay_per: str = "round"
     optimizer: str = "sgd"
     precision: str | None = None
+    last_batch: str = "keep"
 
     def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise ValueError(f"epochs must be at least 1, not {self.epochs}")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1 or None, not {self.batch_size}")
-        if self.decay_per not in ("round", "epoch"):
-            raise ValueError(f"unknown decay_per {self.decay_per!r}; known are 'round' and 'epoch'")
-        if self.optimizer not in ("sgd", "adam"):
-            raise ValueError(f"unknown optimizer {self.optimizer!r}; known are 'sgd' and 'adam'")
-        if self.precision not in (None, "bfloat16"):
-            raise ValueError(f"unknown precision {self.precision!r}; known are 'bfloat16' and None")
+        object.__setattr__(self, "lr", schedule("lr", self.lr))
+        _checks.whole(epochs=self.epochs)
+        object.__setattr__(self, "epochs", int(self.epochs))
+        if self.batch_size is not None:
+            _checks.whole(batch_size=self.batch_size)
+            object.__setattr__(self, "batch_size", int(self.batch_size))
+        _checks.known("decay_per", self.decay_per, ("round", "epoch"))
+        _checks.known("optimizer", self.optimizer, ("sgd", "adam"))
+        if self.precision is not None:
+            _checks.known("precision", self.precision, ("bfloat16",))
+        _checks.known("last_batch", self.last_batch, ("keep", "drop", "merge"))
 
     def rate(self, t: int, epoch: int = 0) -> float:
         """The learning rate in local epoch 0, 1, ... of round t = 1, 2, ..."""
-        return self.lr(t) if self.decay_per == "round" else self.lr((t - 1) * self.epochs + epoch + 1)
+        if self.decay_per == "round":
+            return self.lr(t)
+        return self.lr((t - 1) * self.epochs + epoch + 1)
 
-    def batches(self, samples: int, generator: torch.Generator) -> Iterator[tuple[int, Tensor]]:
-        """(epoch, indices) of each step: ceil(n / batch_size) steps an epoch, each sample once an epoch, shuffled."""
+    def sizes(self, samples: int) -> list[int]:
+        """How many samples each step of an epoch takes, of n: ceil(n / batch_size)
+        steps, or one fewer where the last batch is dropped or merged."""
+        size = self.batch_size or samples
+        whole, rest = divmod(samples, size)
+        sizes = [size] * whole
+        if rest and (not whole or self.last_batch == "keep"):
+            sizes.append(rest)
+        elif self.last_batch == "merge":
+            sizes[-1] += rest
+        return sizes
+
+    def batches(
+        self, samples: int, generator: torch.Generator
+    ) -> Iterator[tuple[int, Tensor]]:
+        """(epoch, indices) of each step; each epoch is shuffled anew."""
+        sizes = self.sizes(samples)
         for epoch in range(self.epochs):
             order = torch.randperm(samples, generator=generator)
-            for indices in order.split(self.batch_size or samples):
+            for indices in order[: sum(sizes)].split(sizes):
                 yield epoch, indices

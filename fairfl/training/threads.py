@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from fairfl import vectors
 from fairfl._parallel import spread
+from fairfl.models.methods import Restricting
 from fairfl.partition import Agent
 from fairfl.training import plain
 from fairfl.training.local import LocalTraining
@@ -28,10 +29,12 @@ def train(
     seed: int,
     workers: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The updates of all agents in round t, as `plain.train`; whatever the number of workers, the same numbers.
+    """The updates of all agents in round t, as `plain.train`; whatever the number of
+    workers, the same numbers.
 
-    The network must not draw from torch's global generators, which threads share. One with a method ``restrict(x)``
-    (see `fairfl.models.TextCNN`) is trained in the restricted form.
+    The network must not draw from torch's global generators, which threads share. One
+    with a method ``restrict(x)`` (see `fairfl.models.TextCNN`) is trained in the
+    restricted form.
 
     Args:
         workers: threads; default as in `fairfl._parallel.spread`.
@@ -39,10 +42,11 @@ def train(
     updates, trained_buffers = torch.zeros_like(models), buffers.clone()
 
     def one(i: int) -> None:
-        own, x, entries = copy.deepcopy(module).train(), agents[i].x, slice(None)
+        own, x = copy.deepcopy(module).train(), agents[i].x
+        entries: Tensor | slice = slice(None)
         vectors.load(own, models[i])
         vectors.load_buffers(own, buffers[i])
-        if hasattr(own, "restrict"):
+        if isinstance(own, Restricting):
             own, x, entries = own.restrict(x)
         before = vectors.flatten(own)
         plain.descend(own, agents[i]._replace(x=x), local, t, seed, fused=True)

@@ -50,7 +50,7 @@ def test_left_over_by_hand(samples, batch, expected):
 
 @pytest.mark.parametrize("samples, batch", [(0, 32), (5, 0)])
 def test_left_over_refuses_numbers_below_one(samples, batch):
-    with pytest.raises(ValueError, match="must be at least 1"):
+    with pytest.raises(ValueError, match="must be a whole number of at least 1"):
         left_over(samples, batch)
 
 

@@ -1,0 +1,150 @@
+"""What a federation is given. All that does not fit is refused here, in one sentence
+that names the agent, the set or the argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fairfl import _outputs, vectors
+from fairfl._outputs import OWN_LOOP, Set
+from fairfl.attacks import Attack
+from fairfl.partition import Agent
+from fairfl.training import check_batches
+
+if TYPE_CHECKING:
+    from fairfl.federation import Federation
+
+
+def agents(given: Iterable[Any], device: str | torch.device) -> list[Agent]:
+    """Agents with tensors on the device: numpy arrays are copied, keys become text.
+
+    Raises:
+        ValueError: one is not Agent(key, x, y), or a key comes twice.
+    """
+    made: list[Agent] = []
+    for i, item in enumerate(given):
+        if not isinstance(item, tuple) or len(item) not in (3, 4):
+            raise ValueError(
+                f"agents[{i}] must be Agent(key, x, y) with all samples in one tensor "
+                f"or numpy array, not a {type(item).__name__}; to use a Dataset or "
+                f"DataLoader {OWN_LOOP}")
+        agent = Agent(*item)
+        if isinstance(agent.key, bool) or not isinstance(agent.key, str | Integral):
+            raise ValueError(f"agents[{i}]: a key must be text, not {agent.key!r}")
+        name = f"agent {agent.key!r}"
+        x = _tensor(f"{name}: samples", agent.x, device)
+        y = _labels(f"{name}: labels", agent.y, device)
+        true = y if agent.true_y is None else _labels(name, agent.true_y, device)
+        made.append(Agent(str(agent.key), x, y, true))
+    keys = [agent.key for agent in made]
+    if not keys:
+        raise ValueError("a federation needs at least one agent")
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
+        raise ValueError("agents' keys must be unique; "
+                         f"{', '.join(map(repr, twice))} occurs more than once")
+    return made
+
+
+def pair(
+    name: str, given: Any, device: str | torch.device
+) -> tuple[Tensor, Tensor] | None:
+    """(x, y) as tensors on the device.
+
+    Raises:
+        ValueError: something else is given.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise ValueError(f"{name} must be a pair (x, y), not a {type(given).__name__}")
+    return (_tensor(f"{name}: samples", given[0], device),
+            _labels(f"{name}: labels", given[1], device))
+
+
+def _tensor(name: str, x: Any, device: str | torch.device) -> Tensor:
+    if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
+        x = torch.from_numpy(np.array(x))
+    if not isinstance(x, Tensor) or x.ndim == 0:
+        raise ValueError(f"{name} must be one tensor or numpy array, not a "
+                         f"{type(x).__name__}; to use anything else {OWN_LOOP}")
+    x = x.detach().to(device)
+    return x.clone() if x.is_inference() else x  # autograd takes none of those
+
+
+def _labels(name: str, y: Any, device: str | torch.device) -> Tensor:
+    """Whole numbers of any kind become int64."""
+    y = _tensor(name, y, device)
+    other = y.is_floating_point() or y.is_complex() or y.dtype == torch.bool
+    return y if other else y.long()
+
+
+def check(federation: Federation, own_loop: bool) -> tuple[int, str | None]:
+    """Whether agents, network, sets and settings fit each other.
+
+    Args:
+        own_loop: the caller brings a function that trains; then network and labels need
+            not be those of a classifier.
+
+    Returns:
+        the number of classes, and why losses and accuracies cannot be taken, if so.
+
+    Raises:
+        ValueError: something does not fit; the message names it.
+    """
+    module, dtype, local = federation.module, federation.initial.dtype, federation.local
+    names = vectors.buffer_names(module)
+    _check_attacks(federation.attacks, [agent.key for agent in federation.agents])
+    if names and federation.buffers not in ("local", "shared"):
+        raise ValueError(
+            f"the network has buffers that training changes ({', '.join(names)}); say "
+            "how they are treated: buffers='local' or 'shared', not "
+            f"{federation.buffers!r}")
+    if local.precision and dtype != torch.float32:
+        raise ValueError(f"precision={local.precision!r} needs a network in float32: "
+                         f"torch's autocast leaves {dtype} as it is")
+    if federation.mechanism.needs_validation and federation.validation is None:
+        raise ValueError(f"{type(federation.mechanism).__name__} needs a validation "
+                         "set: pass validation=(x, y)")
+    sets = [(f"agent {agent.key!r}", agent.x, agent.y) for agent in federation.agents]
+    others = ("test", federation.test), ("validation", federation.validation)
+    sets += [(name, *pair) for name, pair in others if pair]
+    _check_samples(sets, dtype)
+    try:
+        classes = _outputs.classes(module, sets)
+    except _outputs.NotAClassifier as error:
+        if not own_loop:
+            raise
+        return 0, str(error)
+    if not own_loop:
+        check_batches(module, federation.agents, local)
+    return classes, None
+
+
+def _check_attacks(attacks: Mapping[str, Attack], keys: Sequence[str]) -> None:
+    """ValueError unless each attack is an agent's that can carry it out."""
+    for key, attack in attacks.items():
+        if key not in keys:
+            raise ValueError(f"there is no agent {key!r} to cheat; known are "
+                             f"{', '.join(map(repr, keys))}")
+        attack.check(key, tuple(keys))
+
+
+def _check_samples(sets: Sequence[Set], dtype: torch.dtype) -> None:
+    """ValueError unless each set, (its name, x, y), holds finite samples of the
+    network's dtype or of whole numbers, and a label for each."""
+    for name, x, y in sets:
+        if len(x) == 0:
+            raise ValueError(f"{name} holds no samples")
+        if len(x) != len(y):
+            raise ValueError(f"{name}: {len(x)} samples do not fit labels of shape "
+                             f"{tuple(y.shape)}")
+        if (x.is_floating_point() or x.is_complex()) and x.dtype != dtype:
+            raise ValueError(f"{name}: samples are {x.dtype}, the network is {dtype}")
+        if not x.isfinite().all():
+            raise ValueError(f"{name}: the samples hold NaN or infinite values")
