@@ -1,4 +1,4 @@
-"""What each mechanism is for, seen on digits: a linear classifier, few samples, few rounds, five seeds."""
+"""What each mechanism is for, on digits: a linear classifier, few samples, rounds."""
 
 import math
 
@@ -29,8 +29,9 @@ def linear(seed):
 
 
 def federation(agents, mechanism, validation=None, seed=0, lr=0.3, **local):
+    local = LocalTraining(lr=Schedule(lr), **{"epochs": 2, "batch_size": 16} | local)
     return Federation(agents, linear(seed), mechanism, validation=validation, seed=seed,
-                      local=LocalTraining(lr=Schedule(lr), **{"epochs": 2, "batch_size": 16} | local))
+                      local=local)
 
 
 @pytest.mark.parametrize("mechanism, value", [
@@ -39,21 +40,24 @@ def federation(agents, mechanism, validation=None, seed=0, lr=0.3, **local):
 def test_an_agent_with_wrong_labels_gets_the_least(digits, mechanism, value):
     pool, validation = digits
     for seed in SEEDS:
-        agents = partition.label_noise(partition.uniform(pool, 5, 100, seed), {str(WRONG + 1): 1.0}, 10, seed)
-        history = federation(agents, mechanism, validation, seed, lr=0.5, epochs=4).run(4)
+        agents = partition.uniform(pool, 5, 100, seed)
+        agents = partition.label_noise(agents, {str(WRONG + 1): 1.0}, 10, seed)
+        fed = federation(agents, mechanism, validation, seed, lr=0.5, epochs=4)
+        history = fed.run(4)
         value_of, q = history[value][-1], history["q"][-1]
         others = [i for i in range(5) if i != WRONG]
         assert value_of[WRONG] < value_of[others].min() and q[WRONG] <= q[others].min()
 
 
 def test_qffl_makes_losses_more_equal(digits):
-    """In the same round, and also where both have the same mean loss: q > 0 learns more slowly, and before anything is
-    learned all losses are equal."""
+    """In the same round, and also where both have the same mean loss: q > 0 learns more
+    slowly, and before anything is learned all losses are equal."""
     pool, _ = digits
     same_round = same_mean = 0
     for seed in SEEDS:
         agents = partition.classes(pool, 5, 60, seed)
-        plain, fair = (federation(agents, QFFL(q=q), seed=seed, lr=1.0, epochs=1, batch_size=None).run(50)["losses"]
+        options = {"seed": seed, "lr": 1.0, "epochs": 1, "batch_size": None}
+        plain, fair = (federation(agents, QFFL(q=q), **options).run(50)["losses"]
                        for q in (0, 2))
         mean = fair[-1].mean()
         assert plain[-1].mean() < mean  # q > 0 is the slower
@@ -65,7 +69,8 @@ def test_qffl_makes_losses_more_equal(digits):
 
 def test_dw_of_equal_shards_is_fedavg_to_the_bit(digits):
     agents = partition.uniform(digits[0], 4, 30, 0)
-    assert torch.equal(*(federation(agents, mechanism).run(3).last.models for mechanism in (DW(), FedAvg())))
+    one, other = (federation(agents, m).run(3).last for m in (DW(), FedAvg()))
+    assert torch.equal(one.models, other.models)
 
 
 def test_cgsv_with_infinite_altruism_rewards_all_and_otherwise_the_best_fully(digits):
@@ -84,7 +89,8 @@ def test_round_robin_hands_out_the_servers_model(digits):
     for snapshot in fed.rounds(12):
         turn = (snapshot.t - 1) % 5
         assert torch.equal(snapshot.models[turn], snapshot.server)
-        assert snapshot.step.log["staleness"][turn] == 0 and snapshot.step.log["staleness"].max() <= 4
+        staleness = snapshot.step.log["staleness"]
+        assert staleness[turn] == 0 and staleness.max() <= 4
     together = federation(fed.agents, RR(last_round=12)).run(12).last
     assert torch.equal(together.models, together.server.repeat(5, 1))
     other_order = federation(fed.agents[::-1], RR()).run(12).last
