@@ -1,4 +1,5 @@
-"""Premise, conclusion and the provable condition, against loops over pairs and numbers worked out by hand."""
+"""Premise, conclusion and the provable condition, against loops over pairs and numbers
+worked out by hand."""
 
 import math
 from pathlib import Path
@@ -20,35 +21,45 @@ def vector(*values):
 
 
 def test_premise_and_conclusion_by_hand():
-    r, before, lengths = vector(0.5, 0.3, 0.2), vector(0.1, 0.4, 1.2), vector(0.3, 0.2, 0.1)
+    r, before = vector(0.5, 0.3, 0.2), vector(0.1, 0.4, 1.2)
+    lengths = vector(0.3, 0.2, 0.1)
     # gaps: 1 to 2 .3 < .6, 1 to 3 1.1 >= .6, 2 to 3 .8 >= .4; no pair with r_i < r_j
     assert guarantee.premise(r, before, lengths).nonzero().tolist() == [[0, 2], [1, 2]]
     assert guarantee.premise(r.flip(0), before, lengths).sum() == 0
-    assert guarantee.ordered(vector(0.4, 0.4, 0.2)).nonzero().tolist() == [[0, 1], [0, 2], [1, 0], [1, 2]]
-    assert guarantee.conclusion(vector(1.0, 2.0, 1.0)).tolist() == [[True] * 3, [False, True, False], [True] * 3]
-    exact = guarantee.premise(vector(0.5, 0.5), vector(0.0, 0.5), vector(0.25, 0.25))  # a gap of just 2 |v|
+    pairs = guarantee.ordered(vector(0.4, 0.4, 0.2)).nonzero().tolist()
+    assert pairs == [[0, 1], [0, 2], [1, 0], [1, 2]]
+    concluded = guarantee.conclusion(vector(1.0, 2.0, 1.0)).tolist()
+    assert concluded == [[True] * 3, [False, True, False], [True] * 3]
+    # a gap of just 2 |v|
+    exact = guarantee.premise(vector(0.5, 0.5), vector(0.0, 0.5), vector(0.25, 0.25))
     assert exact.tolist() == [[False, True], [False, False]]
 
 
 def test_sufficient_by_hand():
-    """kappa = 4: agent 1 is at most .1 + .2 + .05 = .35 away, agent 2 at least 1 - .2 - .05 = .75, and .75 >= .7."""
+    """kappa = 4: agent 1 is at most .1 + .2 + .05 = .35 away, agent 2 at least
+    1 - .2 - .05 = .75, and .75 >= .7."""
     before, lengths, error = vector(0.1, 1.0), vector(0.2, 0.2), torch.tensor(0.05)
-    assert guarantee.sufficient(before, lengths, error, 4.0).tolist() == [[False, True], [False, False]]
+    enough = guarantee.sufficient(before, lengths, error, 4.0).tolist()
+    assert enough == [[False, True], [False, False]]
     assert not guarantee.sufficient(before, lengths, error, 4.7).any()
     assert not guarantee.sufficient(before, lengths, torch.tensor(0.08), 4.0).any()
 
 
 def test_all_rounds_at_once_are_the_loops_over_rounds_and_pairs():
     draws = generator(0, "test")
-    r, before, lengths, losses = torch.rand(4, 5, 2, 6, generator=draws, dtype=torch.float64)
-    lengths, error = lengths / 5, torch.rand(5, 2, generator=draws, dtype=torch.float64) / 10
+    r, before, lengths, losses = torch.rand(4, 5, 2, 6, generator=draws,
+                                            dtype=torch.float64)
+    lengths = lengths / 5
+    error = torch.rand(5, 2, generator=draws, dtype=torch.float64) / 10
     found = (guarantee.premise(r, before, lengths), guarantee.conclusion(losses),
-             guarantee.sufficient(before, lengths, error, 2.0), guarantee.nearer_now(before, lengths))
+             guarantee.sufficient(before, lengths, error, 2.0),
+             guarantee.nearer_now(before, lengths))
     for k, s in torch.cartesian_prod(torch.arange(5), torch.arange(2)).tolist():
         e = error[k, s]
         for i in range(6):
             for j in range(6):
-                d_i, d_j, v_i, v_j = before[k, s, i], before[k, s, j], lengths[k, s, i], lengths[k, s, j]
+                d_i, d_j = before[k, s, i], before[k, s, j]
+                v_i, v_j = lengths[k, s, i], lengths[k, s, j]
                 wanted = (i != j and r[k, s, i] >= r[k, s, j] and d_j - d_i >= 2 * v_i,
                           losses[k, s, i] <= losses[k, s, j],
                           i != j and d_j - v_j - e >= math.sqrt(2) * (d_i + v_i + e),
@@ -73,15 +84,18 @@ def test_the_lemma_and_the_theorem_hold_and_less_does_not(kappa):
     assert guarantee.premise(plain.r, plain.before, plain.lengths)[:, 0, 1].all()
     assert guarantee.nearer(plain.reached)[:, 0, 1].all()
     for worst in (False, True):
-        rigorous = quadratics.drawn(matrix, 2000, error=0.0 if worst else 0.3, worst=worst, rigorous=True)
+        rigorous = quadratics.drawn(matrix, 2000, error=0.0 if worst else 0.3,
+                                    worst=worst, rigorous=True)
         assert guarantee.conclusion(rigorous.losses)[:, 0, 1].all()
-    fails = ~guarantee.conclusion(quadratics.drawn(matrix, 2000, worst=True).losses)[:, 0, 1]
+    losses = quadratics.drawn(matrix, 2000, worst=True).losses
+    fails = ~guarantee.conclusion(losses)[:, 0, 1]
     assert fails.any() == (kappa > 1)  # the paper's premise alone
     # one percent less than the factor sqrt(kappa), on the steep and the flat axis
     gap = vector(1.0, 0.99 * math.sqrt(kappa))
     losses = vector(kappa, 1.0) * gap**2 / 2
     assert not guarantee.conclusion(losses)[0, 1]
-    assert not guarantee.sufficient(gap, vector(0.0, 0.0), torch.tensor(0.0), kappa)[0, 1]
+    assert not guarantee.sufficient(gap, vector(0.0, 0.0), torch.tensor(0.0),
+                                    kappa)[0, 1]
 
 
 def test_a_history_is_read_with_the_distances_of_the_round_before():
@@ -92,13 +106,16 @@ def test_a_history_is_read_with_the_distances_of_the_round_before():
     history = History(("a", "b"))
     for t in (1, 2, 3, 4):
         seen = {"r": vector(0.1 * t, 1 - 0.1 * t), "server_distance": vector(t, 10 * t),
-                "download_cosine": vector(1.0, 0.5), "aggregate_norm": torch.tensor(2.0 * t)}
+                "download_cosine": vector(1.0, 0.5),
+                "aggregate_norm": torch.tensor(2.0 * t)}
         if t in (1, 3, 4):
             seen["union_loss"] = vector(-t, t)
         history.add(Snapshot(t), seen)
     found = guarantee.rounds_of(history)
-    assert found.t.tolist() == [1, 3, 4] and found.before.tolist() == [[0, 0], [2, 20], [3, 30]]
-    assert found.lengths.tolist() == [[2, 1], [6, 3], [8, 4]] and found.losses.tolist() == [[-1, 1], [-3, 3], [-4, 4]]
+    assert found.t.tolist() == [1, 3, 4]
+    assert found.before.tolist() == [[0, 0], [2, 20], [3, 30]]
+    assert found.lengths.tolist() == [[2, 1], [6, 3], [8, 4]]
+    assert found.losses.tolist() == [[-1, 1], [-3, 3], [-4, 4]]
     torch.testing.assert_close(found.r[:, 0], vector(0.1, 0.3, 0.4))
     assert guarantee.rounds_of(history, [4, 2]).t.tolist() == [4]
     assert guarantee.rounds_of(history, [4, 2]).losses.tolist() == [[-4, 4]]
@@ -110,12 +127,14 @@ def counted(path):
     history = records.load(path).history
     every = history.rounds("union_loss").tolist()
     h = guarantee.rounds_of(history, [t for t in every if 2 * t > every[-1]])
-    return guarantee.shares(guarantee.ordered(h.r), guarantee.premise(h.r, h.before, h.lengths),
+    return guarantee.shares(guarantee.ordered(h.r),
+                            guarantee.premise(h.r, h.before, h.lengths),
                             guarantee.conclusion(h.losses))
 
 
 def test_what_the_chapter_says_of_the_records():
-    """Wrong labels: the premise holds often and the conclusion hardly ever; unequal sizes: the conclusion follows."""
+    """Wrong labels: the premise holds often and the conclusion hardly ever; unequal
+    sizes: the conclusion follows."""
     for seed in (0, 1, 2):
         share = counted(RESULTS / f"fig2-mnist-seed{seed}.json")
         assert share.premise > 0.5 and share.given < 0.2
@@ -128,23 +147,27 @@ def test_what_the_chapter_says_of_its_own_records():
     found = {}
     for run in plan.guarantee():
         gradient = records.load(run.path(RESULTS)).history["server_gradient"]
-        found[run.settings.partition, run.settings.gamma.decay < 1] = counted(run.path(RESULTS)), float(gradient[-1])
+        key = run.settings.partition, run.settings.gamma.decay < 1
+        found[key] = counted(run.path(RESULTS)), float(gradient[-1])
     assert all(share.given == 1 and share.pairs == 270 for share, _ in found.values())
     for kind in ("pow", "cla"):
         (rests, small), (moves, large) = found[kind, True], found[kind, False]
-        assert rests.premise > moves.premise + 0.2 and rests.always > moves.always and large > small
+        assert rests.premise > moves.premise + 0.2 and rests.always > moves.always
+        assert large > small
 
 
 def test_bad_numbers_are_named():
     with pytest.raises(ValueError, match=r"before is negative or NaN for agents \[1\]"):
         guarantee.premise(vector(0.5, 0.5), vector(0.1, -0.1), vector(0.1, 0.1))
-    with pytest.raises(ValueError, match=r"lengths is negative or NaN for agents \[0\]"):
+    with pytest.raises(ValueError,
+                       match=r"lengths is negative or NaN for agents \[0\]"):
         guarantee.premise(vector(0.5, 0.5), vector(0.1, 0.1), vector(float("nan"), 0.1))
     with pytest.raises(ValueError, match=r"losses is NaN for agents \[1\]"):
         guarantee.conclusion(vector(0.5, float("nan")))
     with pytest.raises(ValueError, match="lengths has shape"):
         guarantee.premise(vector(0.5, 0.5), vector(0.1, 0.1), vector(0.1, 0.1, 0.1))
-    with pytest.raises(ValueError, match="condition number kappa must be at least 1, not 0.5"):
+    with pytest.raises(ValueError,
+                       match="condition number kappa must be at least 1, not 0.5"):
         guarantee.sufficient(vector(0.1, 0.1), vector(0.1, 0.1), torch.tensor(0.0), 0.5)
     with pytest.raises(ValueError, match="one number a round"):
         guarantee.sufficient(vector(0.1, 0.1), vector(0.1, 0.1), vector(0.0, 0.0), 2.0)
