@@ -1,0 +1,1 @@
+"""Problem sets that grade themselves: ``python -m book.assignments --help``."""

@@ -1,0 +1,58 @@
+"""A page for each student: points, what was wrong and where to look, what was repaired."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from html import escape
+from pathlib import Path
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width">
+<style>body {{ font: 16px/1.5 sans-serif; max-width: 45em; margin: 2em auto; padding: 0 1em }}
+table {{ border-collapse: collapse; width: 100% }}
+td, th {{ border-bottom: 1px solid #ccc; padding: .3em; text-align: left; vertical-align: top }}
+pre {{ white-space: pre-wrap; background: #f5f5f5; padding: .6em }}</style></head>
+<body><h1>{title}</h1>
+{body}
+</body></html>
+"""
+
+
+def file_name(student: str) -> str:
+    """A name that every file system takes."""
+    plain = re.sub(r"[^\w.@-]+", "_", student).strip(".")
+    if plain == student:
+        return plain
+    return f"{plain}-{hashlib.sha256(student.encode()).hexdigest()[:6]}"
+
+
+def write(results: dict[str, dict], name: str, out: Path) -> None:
+    """One HTML page a student below `out`."""
+    for student, result in results.items():
+        (out / f"{file_name(student)}.html").write_text(page(student, name, result))
+
+
+def page(student: str, name: str, result: dict) -> str:
+    """The page as HTML; whatever a student wrote is shown as text."""
+    got = sum(x for x in result["points"].values() if x is not None)
+    rows = "\n".join(_row(task, result) for task in result["possible"])
+    parts = [f"<p><b>{got:g} of {sum(result['possible'].values()):g} points</b>, before what "
+             "is graded by hand.</p>",
+             f"<table><tr><th>task</th><th>points</th><th></th></tr>{rows}</table>"]
+    for title, key in (("Cells that ended in an error", "errors"), ("Repaired", "repairs")):
+        if result[key]:
+            items = "".join(f"<li>{escape(text)}</li>" for text in result[key])
+            parts.append(f"<h2>{title}</h2><ul>{items}</ul>")
+    for task, text in result["answers"].items():
+        parts.append(f"<h2>{escape(task)}</h2><pre>{escape(text)}</pre>")
+    return PAGE.format(title=escape(f"{name}: {student}"), body="\n".join(parts))
+
+
+def _row(task: str, result: dict) -> str:
+    points = result["points"][task]
+    shown = "by hand" if points is None else f"{points:g}"
+    said = result["said"].get(task, "")
+    return (f"<tr><td>{escape(task)}</td><td>{shown} / {result['possible'][task]:g}</td>"
+            f"<td>{escape(said)}</td></tr>")
