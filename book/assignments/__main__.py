@@ -17,15 +17,19 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("_build/assignments"))
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("_build/assignments")
+)
 @click.option("--address", default="fairfl", help="What pip installs on Colab.")
 def release(out: Path, address: str) -> None:
     """Write each set as students get it, for Colab, and with solutions for teachers."""
     for name in SETS:
         source = nbformat.read(load(name).source, 4)
-        for folder, made in (("student", notebook.student(source)),
-                             ("colab", notebook.for_colab(source, address)),
-                             ("solution", notebook.solved(source))):
+        for folder, made in (
+            ("student", notebook.student(source)),
+            ("colab", notebook.for_colab(source, address)),
+            ("solution", notebook.solved(source)),
+        ):
             path = out / folder / f"{name}.ipynb"
             path.parent.mkdir(parents=True, exist_ok=True)
             nbformat.write(made, path)
@@ -39,7 +43,9 @@ def release(out: Path, address: str) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--set", "name", type=click.Choice(SETS), default=SETS[0])
 @click.option("--out", type=click.Path(path_type=Path), default=Path("_build/grades"))
-@click.option("--workers", type=click.IntRange(min=1), default=2, help="Students at a time.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=2, help="Students at a time."
+)
 def grade(folder: Path, name: str, out: Path, workers: int) -> None:
     """Grade the notebooks below FOLDER, one student a folder or file."""
     try:

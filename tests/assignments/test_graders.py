@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from functools import cache
 
 import nbformat
 import numpy as np
@@ -10,17 +11,25 @@ import pytest
 from book.assignments.grading import child, judge, notebook
 from book.assignments.grading.task import SECRET, SETS, load
 
-ANSWERS = [(name, task, kind, answer) for name in SETS for task, found in load(name).tasks.items()
-           for kind in ("wrong", "right") for answer in getattr(found, kind)]
+ANSWERS = [
+    (name, task, kind, answer)
+    for name in SETS
+    for task, found in load(name).tasks.items()
+    for kind in ("wrong", "right")
+    for answer in getattr(found, kind)
+]
 
 
 def cells(name, kind):
     source = nbformat.read(load(name).source, 4)
-    return {notebook.info(cell)["grade_id"]: cell.source for cell in source.cells
-            if cell.cell_type == "code" and notebook.info(cell).get(kind)}
+    return {
+        notebook.info(cell)["grade_id"]: cell.source
+        for cell in source.cells
+        if cell.cell_type == "code" and notebook.info(cell).get(kind)
+    }
 
 
-def namespace(name, task, answer):
+def namespace(name, answer):
     """What a notebook defines in which all tasks are solved but this one."""
     found = {}
     source = notebook.solved(nbformat.read(load(name).source, 4))
@@ -32,17 +41,25 @@ def namespace(name, task, answer):
     return found
 
 
-def outcome(task, found):
+@cache
+def outcome(name, key, answer):
     """(passes all cases, passes the visible ones), as the grader compares."""
+    task = load(name).tasks[key]
+    found = namespace(name, answer)
+
     def passes(cases):
         for arguments in cases.values():
             try:
                 with np.errstate(all="ignore"):
-                    sent = [child.unpack(judge.sandbox.pack(part)) for part in arguments]
+                    sent = [
+                        child.unpack(judge.sandbox.pack(part)) for part in arguments
+                    ]
                     got = child.pack(found[task.function](*sent))
             except Exception:
                 return False
-            if not judge.close(got, child.pack(task.reference(*arguments)), task.tolerance):
+            if not judge.close(
+                got, child.pack(task.reference(*arguments)), task.tolerance
+            ):
                 return False
         return True
 
@@ -52,21 +69,23 @@ def outcome(task, found):
 @pytest.mark.parametrize(("name", "task", "kind", "answer"), ANSWERS)
 def test_answers_get_what_they_deserve(name, task, kind, answer):
     found = load(name).tasks[task]
-    everything, _ = outcome(found, namespace(name, task, getattr(found, kind)[answer]))
+    everything, _ = outcome(name, task, getattr(found, kind)[answer])
     assert everything == (kind == "right")
 
 
-@pytest.mark.parametrize(("name", "task"), [(name, task) for name in SETS for task in load(name).tasks])
+@pytest.mark.parametrize(
+    ("name", "task"), [(name, task) for name in SETS for task in load(name).tasks]
+)
 def test_each_task_has_enough_answers(name, task):
     found = load(name).tasks[task]
     assert len(found.wrong) >= 5 and len(found.right) >= 2
-    shown = [outcome(found, namespace(name, task, answer))[1] for answer in found.wrong.values()]
+    shown = [outcome(name, task, answer)[1] for answer in found.wrong.values()]
     assert sum(shown) >= 2, "at least two wrong answers pass the visible cases"
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_the_solution_passes_what_the_notebook_shows(name):
-    found = namespace(name, None, "")
+    found = namespace(name, "")
     for test in cells(name, "grade").values():
         with contextlib.redirect_stdout(io.StringIO()):
             exec(test, found)
@@ -77,7 +96,8 @@ def test_the_solution_passes_what_the_notebook_shows(name):
 def test_no_solution_is_given_out(name):
     source = nbformat.read(load(name).source, 4)
     assert nbformat.writes(source).count(SECRET) == sum(
-        bool(notebook.info(cell).get("solution")) for cell in source.cells)
+        bool(notebook.info(cell).get("solution")) for cell in source.cells
+    )
     for made in (notebook.student(source), notebook.for_colab(source, "fairfl")):
         nbformat.validate(made)
         assert SECRET not in nbformat.writes(made)

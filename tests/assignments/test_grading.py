@@ -17,7 +17,9 @@ FULL = 26.0  # 30 points, of which 4 are given by hand
 
 
 def cell(made, name):
-    return next(found for found in made.cells if notebook.info(found).get("grade_id") == name)
+    return next(
+        found for found in made.cells if notebook.info(found).get("grade_id") == name
+    )
 
 
 def altered(change):
@@ -27,7 +29,9 @@ def altered(change):
 
 
 def insert(source, at=3):
-    return altered(lambda made: made.cells.insert(at, nbformat.v4.new_code_cell(source, id="own")))
+    return altered(
+        lambda made: made.cells.insert(at, nbformat.v4.new_code_cell(source, id="own"))
+    )
 
 
 def copied(made):
@@ -102,7 +106,10 @@ ODD = {  # what it holds, points, a word of the remarks
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    folder, out = tmp_path_factory.mktemp("handed-in"), tmp_path_factory.mktemp("grades")
+    folder, out = (
+        tmp_path_factory.mktemp("handed-in"),
+        tmp_path_factory.mktemp("grades"),
+    )
     for student, (text, _, _) in ODD.items():
         (folder / student).mkdir()
         (folder / student / "ps1 (1).ipynb").write_text(text)
@@ -122,7 +129,9 @@ def test_odd_submissions(graded, student):
 
 def test_each_student_gets_a_page_that_says_what_happened(graded):
     page = (graded[1] / "untouched.html").read_text()
-    assert "0 of 30 points" in page and "NotImplementedError" in page and "eq. (3)" in page
+    assert (
+        "0 of 30 points" in page and "NotImplementedError" in page and "eq. (3)" in page
+    )
     assert "stands 2 times" in (graded[1] / "copied.html").read_text()
 
 
@@ -131,7 +140,11 @@ def test_grading_goes_on_where_it_stopped(graded, monkeypatch):
     (out / "exit.json").write_text("{")  # half written
     seen = []
     grade = batch.grade
-    monkeypatch.setattr(batch, "grade", lambda path, *rest: seen.append(path.parent.name) or grade(path, *rest))
+    monkeypatch.setattr(
+        batch,
+        "grade",
+        lambda path, *rest: seen.append(path.parent.name) or grade(path, *rest),
+    )
     with batch.grade_all(folder, "ps1", out).open() as file:
         assert {row["student"]: row for row in csv.DictReader(file)} == rows
     assert seen == ["exit"]
@@ -144,10 +157,14 @@ def test_endless_loops_end(monkeypatch):
     from book.assignments.grading.judge import judge
 
     tasks = {name: load("ps1").tasks[name] for name in ("psi", "game")}
-    verdicts, _ = judge(made.cells, {"psi": _quick(tasks["psi"]), "game": tasks["game"]})
+    verdicts, _ = judge(
+        made.cells, {"psi": _quick(tasks["psi"]), "game": tasks["game"]}
+    )
     assert not verdicts["psi"].right and "too long" in verdicts["psi"].said
     assert verdicts["game"].right
-    outcome = sandbox.run(["x = 1", "while True: pass", "def f(): return x"], [("f", (), 5.0)])
+    outcome = sandbox.run(
+        ["x = 1", "while True: pass", "def f(): return x"], [("f", (), 5.0)]
+    )
     assert outcome.returned == [{"value": 1}] and "too long" in outcome.errors[1]
 
 
@@ -157,20 +174,44 @@ def _quick(task):
     return replace(task, seconds=4.0)
 
 
-@pytest.mark.skipif(not sandbox.isolation(), reason="this machine has no namespaces for a process")
+@pytest.mark.skipif(
+    not sandbox.isolation(), reason="this machine has no namespaces for a process"
+)
 def test_solutions_are_out_of_reach():
-    outcome = sandbox.run([SPY, "import socket", "def up():\n    return os.system('umount " + str(ROOT) + "')",
-                           "def net():\n    socket.create_connection(('127.0.0.1', 22), 2)"],
-                          [("psi", (1, 2), 5.0), ("up", (), 5.0), ("psi", (1, 2), 5.0), ("net", (), 5.0)], (ROOT,))
+    outcome = sandbox.run(
+        [
+            SPY,
+            "import socket",
+            "def up():\n    return os.system('umount " + str(ROOT) + "')",
+            "def net():\n    socket.create_connection(('127.0.0.1', 22), 2)",
+        ],
+        [("psi", (1, 2), 5.0), ("up", (), 5.0), ("psi", (1, 2), 5.0), ("net", (), 5.0)],
+        (ROOT,),
+    )
     assert outcome.isolated
-    assert outcome.returned[0]["error"] == outcome.returned[2]["error"] == "ValueError: [] seen"
+    assert (
+        outcome.returned[0]["error"]
+        == outcome.returned[2]["error"]
+        == "ValueError: [] seen"
+    )
     assert outcome.returned[1]["value"] != 0
-    assert "unreachable" in outcome.returned[3]["error"] or "refused" in outcome.returned[3]["error"]
+    assert (
+        "unreachable" in outcome.returned[3]["error"]
+        or "refused" in outcome.returned[3]["error"]
+    )
 
 
-@pytest.mark.parametrize(("name", "student"), [
-    ("anna/ps1.ipynb", "anna"), ("anna_ps1.ipynb", "anna"), ("ps1-anna (2).ipynb", "anna"),
-    ("ps1 (1).ipynb", "ps1"), ("Müller, Özge_PS1 copy.ipynb", "Müller, Özge"), ("a/b/c.ipynb", "a")])
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        ("anna/ps1.ipynb", "anna"),
+        ("anna_ps1.ipynb", "anna"),
+        ("ps1-anna (2).ipynb", "anna"),
+        ("ps1 (1).ipynb", "ps1"),
+        ("Müller, Özge_PS1 copy.ipynb", "Müller, Özge"),
+        ("a/b/c.ipynb", "a"),
+    ],
+)
 def test_names_of_students(tmp_path, name, student):
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)

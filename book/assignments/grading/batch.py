@@ -47,22 +47,33 @@ def grade(path: Path, problems: ProblemSet, hidden: Sequence[Path] = ()) -> dict
     """The grades of one submission, as plain data. Whatever it holds, it raises nothing."""
     source = nbformat.read(problems.source, 4)
     points, by_hand = notebook.points(source), notebook.by_hand(source)
-    result: dict = {"points": dict.fromkeys(points, 0.0), "possible": points, "said": {},
-                    "answers": {}, "repairs": [], "errors": [], "isolated": False}
+    result: dict = {
+        "points": dict.fromkeys(points, 0.0),
+        "possible": points,
+        "said": {},
+        "answers": {},
+        "repairs": [],
+        "errors": [],
+        "isolated": False,
+    }
     try:
         made = repair(path.read_bytes(), notebook.student(source))
         verdicts, outcome = judge(made.cells, dict(problems.tasks), hidden)
     except Unreadable as error:
         return result | {"errors": [str(error)]}
     except Exception as error:  # one notebook never costs another student a grade
-        return result | {"errors": [f"could not be graded: {type(error).__name__}: {error}"]}
+        return result | {
+            "errors": [f"could not be graded: {type(error).__name__}: {error}"]
+        }
     for name, verdict in verdicts.items():
         result["points"][name] = points[name] if verdict.right else 0.0
         result["said"][name] = verdict.said
     for name in by_hand:
         result["points"][name] = None
         result["answers"][name] = made.answers.get(name, "")
-    result["errors"] = [f"cell {number + 1}: {said}" for number, said in outcome.errors.items()]
+    result["errors"] = [
+        f"cell {number + 1}: {said}" for number, said in outcome.errors.items()
+    ]
     return result | {"repairs": made.repairs, "isolated": outcome.isolated}
 
 
@@ -76,7 +87,13 @@ def grade_all(folder: Path, name: str, out: Path, workers: int = 2) -> Path:
     found = submissions(folder, name)
     out.mkdir(parents=True, exist_ok=True)
     project = ROOT.parents[1]
-    hidden = (ROOT, project / "_build", project / ".git", folder.resolve(), out.resolve())
+    hidden = (
+        ROOT,
+        project / "_build",
+        project / ".git",
+        folder.resolve(),
+        out.resolve(),
+    )
     version = _version(problems)
     with ThreadPoolExecutor(workers) as pool:
         waiting = {}
@@ -84,11 +101,18 @@ def grade_all(folder: Path, name: str, out: Path, workers: int = 2) -> Path:
             key = hashlib.sha256(path.read_bytes()).hexdigest() + version
             if _kept(out, student, key) is None:
                 waiting[pool.submit(grade, path, problems, hidden)] = (student, key)
-        bar = tqdm(as_completed(waiting), total=len(waiting), desc=f"grading {name}", unit="student")
+        bar = tqdm(
+            as_completed(waiting),
+            total=len(waiting),
+            desc=f"grading {name}",
+            unit="student",
+        )
         for future in bar:
             student, key = waiting[future]
             _file(out, student).write_text(json.dumps(future.result() | {"key": key}))
-    results = {student: json.loads(_file(out, student).read_text()) for student in found}
+    results = {
+        student: json.loads(_file(out, student).read_text()) for student in found
+    }
     feedback.write(results, name, out)
     return _csv(results, name, out)
 
@@ -96,7 +120,9 @@ def grade_all(folder: Path, name: str, out: Path, workers: int = 2) -> Path:
 def _version(problems: ProblemSet) -> str:
     """Changes whenever the source or the tasks do."""
     parts = (problems.source, problems.source.with_name("tasks.py"))
-    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:16]
+    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[
+        :16
+    ]
 
 
 def _file(out: Path, student: str) -> Path:
@@ -123,7 +149,14 @@ def _rows(results: dict[str, dict]) -> Iterator[list]:
     yield ["student", "points", "of", "by hand", *tasks, "remarks"]
     for student, result in results.items():
         points = [result["points"][task] for task in tasks]
-        by_hand = sum(result["possible"][task] for task in tasks if result["points"][task] is None)
-        yield [student, sum(x for x in points if x is not None), sum(result["possible"].values()),
-               by_hand, *("" if x is None else x for x in points),
-               "; ".join([*result["errors"], *result["repairs"]])]
+        by_hand = sum(
+            result["possible"][task] for task in tasks if result["points"][task] is None
+        )
+        yield [
+            student,
+            sum(x for x in points if x is not None),
+            sum(result["possible"].values()),
+            by_hand,
+            *("" if x is None else x for x in points),
+            "; ".join([*result["errors"], *result["repairs"]]),
+        ]

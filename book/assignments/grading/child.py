@@ -30,7 +30,11 @@ def unpack(value):
 def pack(value):
     """Numbers of any kind as plain lists; what is none stays text."""
     if hasattr(value, "detach"):
-        value = value.detach().cpu().double() if value.is_floating_point() else value.detach().cpu()
+        value = (
+            value.detach().cpu().double()
+            if value.is_floating_point()
+            else value.detach().cpu()
+        )
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, dict):
@@ -48,7 +52,11 @@ def main():
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):  # floods of output and questions go nowhere
         os.dup2(null, number)
-    sys.stdin, sys.stdout, sys.stderr = io.StringIO(), open(os.devnull, "w"), open(os.devnull, "w")
+    sys.stdin, sys.stdout, sys.stderr = (
+        io.StringIO(),
+        open(os.devnull, "w"),
+        open(os.devnull, "w"),
+    )
     task = json.loads(lines.readline())
     import matplotlib
 
@@ -64,7 +72,10 @@ def main():
         result = shell.run_cell(source, store_history=False)
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
-            send(answers, {"cell": number, "error": f"{type(error).__name__}: {error}"[:300]})
+            send(
+                answers,
+                {"cell": number, "error": f"{type(error).__name__}: {error}"[:300]},
+            )
     send(answers, {"ended": True})
     for line in lines:
         call = json.loads(line)

@@ -38,10 +38,15 @@ def page(student: str, name: str, result: dict) -> str:
     """The page as HTML; whatever a student wrote is shown as text."""
     got = sum(x for x in result["points"].values() if x is not None)
     rows = "\n".join(_row(task, result) for task in result["possible"])
-    parts = [f"<p><b>{got:g} of {sum(result['possible'].values()):g} points</b>, before what "
-             "is graded by hand.</p>",
-             f"<table><tr><th>task</th><th>points</th><th></th></tr>{rows}</table>"]
-    for title, key in (("Cells that ended in an error", "errors"), ("Repaired", "repairs")):
+    parts = [
+        f"<p><b>{got:g} of {sum(result['possible'].values()):g} points</b>, before what "
+        "is graded by hand.</p>",
+        f"<table><tr><th>task</th><th>points</th><th></th></tr>{rows}</table>",
+    ]
+    for title, key in (
+        ("Cells that ended in an error", "errors"),
+        ("Repaired", "repairs"),
+    ):
         if result[key]:
             items = "".join(f"<li>{escape(text)}</li>" for text in result[key])
             parts.append(f"<h2>{title}</h2><ul>{items}</ul>")
@@ -54,5 +59,7 @@ def _row(task: str, result: dict) -> str:
     points = result["points"][task]
     shown = "by hand" if points is None else f"{points:g}"
     said = result["said"].get(task, "")
-    return (f"<tr><td>{escape(task)}</td><td>{shown} / {result['possible'][task]:g}</td>"
-            f"<td>{escape(said)}</td></tr>")
+    return (
+        f"<tr><td>{escape(task)}</td><td>{shown} / {result['possible'][task]:g}</td>"
+        f"<td>{escape(said)}</td></tr>"
+    )

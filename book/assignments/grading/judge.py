@@ -18,12 +18,19 @@ class Verdict(NamedTuple):
     said: str  # to the student: what was wrong and where to look, or ""
 
 
-def judge(cells: Sequence[str], tasks: dict[str, Task],
-          hidden: Sequence[Path] = ()) -> tuple[dict[str, Verdict], sandbox.Outcome]:
+def judge(
+    cells: Sequence[str], tasks: dict[str, Task], hidden: Sequence[Path] = ()
+) -> tuple[dict[str, Verdict], sandbox.Outcome]:
     """Run a notebook's cells and judge all tasks."""
     cases = [(name, case) for name, task in tasks.items() for case in task.cases]
-    calls = [(tasks[name].function, tasks[name].cases[case],
-              tasks[name].seconds / len(tasks[name].cases)) for name, case in cases]
+    calls = [
+        (
+            tasks[name].function,
+            tasks[name].cases[case],
+            tasks[name].seconds / len(tasks[name].cases),
+        )
+        for name, case in cases
+    ]
     outcome = sandbox.run(cells, calls, hidden)
     verdicts = {name: Verdict(True, "") for name in tasks}
     for (name, case), returned in zip(cases, outcome.returned, strict=True):
@@ -49,11 +56,17 @@ def close(got, expected, tolerance: float) -> bool:
     """Equal in form, and number by number within the tolerance, relative to 1 or to the
     larger. An array of one number is not a number; True is not 1."""
     if isinstance(expected, list):
-        return (isinstance(got, list) and len(got) == len(expected)
-                and all(close(a, b, tolerance) for a, b in zip(got, expected, strict=True)))
+        return (
+            isinstance(got, list)
+            and len(got) == len(expected)
+            and all(close(a, b, tolerance) for a, b in zip(got, expected, strict=True))
+        )
     if isinstance(expected, dict):
-        return (isinstance(got, dict) and got.keys() == expected.keys()
-                and all(close(got[key], part, tolerance) for key, part in expected.items()))
+        return (
+            isinstance(got, dict)
+            and got.keys() == expected.keys()
+            and all(close(got[key], part, tolerance) for key, part in expected.items())
+        )
     if isinstance(expected, (bool, str)) or expected is None:
         return type(got) is type(expected) and got == expected
     if isinstance(got, bool) or not isinstance(got, (int, float)):

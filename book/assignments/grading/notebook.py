@@ -17,7 +17,9 @@ SOLUTION = re.compile(
 )
 STUB = "raise NotImplementedError  # your code here"
 ANSWER = "*Your answer here.*"
-COLAB = "# On Colab: installs the library that this problem set uses.\n%pip install -q {}"
+COLAB = (
+    "# On Colab: installs the library that this problem set uses.\n%pip install -q {}"
+)
 
 
 def info(cell) -> dict:
@@ -44,8 +46,9 @@ def solved(source):
     """The source as a teacher reads it: solutions, without the marks around them."""
     notebook = copy.deepcopy(source)
     for cell in notebook.cells:
-        cell.source = re.sub(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*\n?", "", cell.source,
-                             flags=re.M)
+        cell.source = re.sub(
+            r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*\n?", "", cell.source, flags=re.M
+        )
     return notebook
 
 
@@ -65,5 +68,8 @@ def points(source) -> dict[str, float]:
 
 def by_hand(source) -> list[str]:
     """grade_ids of what a teacher grades: answers in words."""
-    return [info(cell)["grade_id"] for cell in source.cells
-            if info(cell).get("grade") and info(cell).get("solution")]
+    return [
+        info(cell)["grade_id"]
+        for cell in source.cells
+        if info(cell).get("grade") and info(cell).get("solution")
+    ]

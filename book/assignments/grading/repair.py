@@ -38,12 +38,16 @@ def read(text: bytes) -> list[dict]:
         if not (cells and isinstance(cells, list)):
             raise TypeError("cells")
     except (ValueError, KeyError, TypeError) as error:
-        raise Unreadable("this file is not a Jupyter notebook, or holds no cells") from error
+        raise Unreadable(
+            "this file is not a Jupyter notebook, or holds no cells"
+        ) from error
     found = []
     for cell in cells:
         if isinstance(cell, dict):
             source = cell.get("source", "")
-            source = "".join(map(str, source)) if isinstance(source, list) else str(source)
+            source = (
+                "".join(map(str, source)) if isinstance(source, list) else str(source)
+            )
             found.append({**cell, "source": source.replace("\r\n", "\n")})
     return found
 
@@ -73,8 +77,11 @@ def repair(text: bytes, release: nbformat.NotebookNode) -> Submission:
             repairs.append(f"the cell of {name!r} is code again")
         code += [(k, submitted[k]["source"]) for k in places.get(i, [])]
     taken = {k for found in places.values() for k in found}
-    own = [(k, cell["source"]) for k, cell in enumerate(submitted)
-           if k not in taken and cell.get("cell_type") == "code"]
+    own = [
+        (k, cell["source"])
+        for k, cell in enumerate(submitted)
+        if k not in taken and cell.get("cell_type") == "code"
+    ]
     ordered = [source for _, source in sorted(code + own, key=lambda pair: pair[0])]
     return Submission(ordered, answers, repairs)
 
@@ -104,7 +111,11 @@ def _places(submitted: list[dict], release, repairs: list[str]) -> dict[int, lis
     for i, found in places.items():
         if len(found) > 1:
             name = info(release.cells[i]).get("grade_id", release.cells[i].get("id"))
-            repairs.append(f"the cell {name!r} stands {len(found)} times; all are run in order")
+            repairs.append(
+                f"the cell {name!r} stands {len(found)} times; all are run in order"
+            )
     if not any(info(cell) for cell in submitted):
-        repairs.append("the cells' metadata were lost; cells are known by their first lines")
+        repairs.append(
+            "the cells' metadata were lost; cells are known by their first lines"
+        )
     return places

@@ -41,7 +41,9 @@ class Outcome:
     """What became of a notebook and of each call."""
 
     errors: dict[int, str] = field(default_factory=dict)  # by cell
-    returned: list[dict] = field(default_factory=list)  # {"value": ...} or {"error": ...}
+    returned: list[dict] = field(
+        default_factory=list
+    )  # {"value": ...} or {"error": ...}
     isolated: bool = False
 
 
@@ -54,14 +56,23 @@ def isolation() -> bool:
     """Whether this machine lets a process have namespaces of its own."""
     if shutil.which("unshare") is None:
         return False
-    return subprocess.run(["unshare", "-rmnpf", "unshare", "-rm", "true"],
-                          capture_output=True).returncode == 0
+    return (
+        subprocess.run(
+            ["unshare", "-rmnpf", "unshare", "-rm", "true"], capture_output=True
+        ).returncode
+        == 0
+    )
 
 
-def run(cells: Sequence[str], calls: Sequence[tuple[str, tuple, float]],
-        hidden: Sequence[Path] = ()) -> Outcome:
+def run(
+    cells: Sequence[str],
+    calls: Sequence[tuple[str, tuple, float]],
+    hidden: Sequence[Path] = (),
+) -> Outcome:
     """Run the cells, then make the calls (function, arguments, seconds)."""
-    outcome = Outcome(returned=[{"error": "not reached"} for _ in calls], isolated=isolation())
+    outcome = Outcome(
+        returned=[{"error": "not reached"} for _ in calls], isolated=isolation()
+    )
     skip: set[int] = set()
     dead: set[int] = set()
     until = time.monotonic() + NOTEBOOK
@@ -92,11 +103,17 @@ def _once(folder, cells, calls, hidden, skip, dead, outcome, until) -> bool:
                 continue
             doing = ("call", k)
             process.send({"function": function, "arguments": pack(arguments)})
-            outcome.returned[k] = process.receive(min(time.monotonic() + seconds, until))
+            outcome.returned[k] = process.receive(
+                min(time.monotonic() + seconds, until)
+            )
         return True
     except (_Ended, KeyError, TypeError, ValueError) as error:
         what, k = doing
-        why = str(error) if isinstance(error, _Ended) else "the notebook disturbed the grading"
+        why = (
+            str(error)
+            if isinstance(error, _Ended)
+            else "the notebook disturbed the grading"
+        )
         if what == "call":
             outcome.returned[k] = {"error": why}
             dead.add(k)
@@ -129,15 +146,36 @@ class _Process:
         command = [sys.executable, "child.py", str(write)]
         if isolation():
             inner = COVER + f'exec unshare -rm "$0" child.py {write}'
-            command = ["unshare", "-rmnpf", "--kill-child", "sh", "-c", inner, sys.executable,
-                       *map(str, hidden)]
-        home = {"HOME": str(folder), "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1",
-                "PATH": os.environ.get("PATH", ""), "IPYTHONDIR": str(folder / "ipython"),
-                "MPLCONFIGDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+            command = [
+                "unshare",
+                "-rmnpf",
+                "--kill-child",
+                "sh",
+                "-c",
+                inner,
+                sys.executable,
+                *map(str, hidden),
+            ]
+        home = {
+            "HOME": str(folder),
+            "PYTHONPATH": str(package),
+            "OMP_NUM_THREADS": "1",
+            "PATH": os.environ.get("PATH", ""),
+            "IPYTHONDIR": str(folder / "ipython"),
+            "MPLCONFIGDIR": str(folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         self.process = subprocess.Popen(
-            command, cwd=folder, env=home, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, pass_fds=(write,), start_new_session=True,
-            preexec_fn=_limit if resource else None)
+            command,
+            cwd=folder,
+            env=home,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(write,),
+            start_new_session=True,
+            preexec_fn=_limit if resource else None,
+        )
         os.close(write)
         self.answers, self.rest = read, b""
 

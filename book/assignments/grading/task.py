@@ -9,8 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
-SETS = ("ps1",)
-SECRET = "fairfl-solution-1b8c"  # stands in every solution, so in no file that students get
+SETS = ("ps1", "ps2", "ps3")
+SECRET = (
+    "fairfl-solution-1b8c"  # stands in every solution, so in no file that students get
+)
 
 
 @dataclass(frozen=True)
