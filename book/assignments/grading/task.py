@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
-SETS = ("ps1", "ps2", "ps3")
+SETS = ("ps1", "ps2", "ps3", "ps4")
 SECRET = (
     "fairfl-solution-1b8c"  # stands in every solution, so in no file that students get
 )
