@@ -1,4 +1,4 @@
-"""``python -m book.assignments release`` and ``grade``: `make assignments`, `make grade`."""
+"""``python -m book.assignments``: what `make assignments` and `make grade` call."""
 
 from __future__ import annotations
 
@@ -42,15 +42,20 @@ def release(out: Path, address: str) -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--set", "name", type=click.Choice(SETS), default=SETS[0])
-@click.option("--out", type=click.Path(path_type=Path), default=Path("_build/grades"))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the grades.  [default: FOLDER-grades]",
+)
 @click.option(
     "--workers", type=click.IntRange(min=1), default=2, help="Students at a time."
 )
-def grade(folder: Path, name: str, out: Path, workers: int) -> None:
+def grade(folder: Path, name: str, out: Path | None, workers: int) -> None:
     """Grade the notebooks below FOLDER, one student a folder or file."""
+    out = out or folder.with_name(folder.resolve().name + "-grades")
     try:
         path = batch.grade_all(folder, name, out / name, workers)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"wrote {path} and a page for each student beside it")
 

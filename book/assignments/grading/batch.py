@@ -1,19 +1,18 @@
-"""Grade a folder of submissions: each alone, several at a time; a second call goes on."""
+"""Grade a folder of submissions: each alone, several at a time, resumable."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import nbformat
 from tqdm.auto import tqdm
 
-from book.assignments.grading import feedback, notebook
+from book.assignments.grading import feedback, notebook, tables
 from book.assignments.grading.judge import judge
 from book.assignments.grading.repair import Unreadable, repair
 from book.assignments.grading.task import ROOT, ProblemSet, load
@@ -22,8 +21,8 @@ COPY = re.compile(r"[ _-]*(\(\d+\)|copy\d*|kopie|\d{8,})$", re.IGNORECASE)
 
 
 def submissions(folder: Path, name: str) -> dict[str, Path]:
-    """The newest notebook of each student: `anna/ps1.ipynb`, `anna_ps1.ipynb`, and what
-    browsers make of these names.
+    """The newest notebook of each student: `anna/ps1.ipynb`, `anna_ps1.ipynb`, and
+    what browsers make of these names.
 
     Raises:
         FileNotFoundError: the folder does not exist or holds no notebook.
@@ -44,7 +43,7 @@ def submissions(folder: Path, name: str) -> dict[str, Path]:
 
 
 def grade(path: Path, problems: ProblemSet, hidden: Sequence[Path] = ()) -> dict:
-    """The grades of one submission, as plain data. Whatever it holds, it raises nothing."""
+    """The grades of one submission, as plain data. No submission makes it raise."""
     source = nbformat.read(problems.source, 4)
     points, by_hand = notebook.points(source), notebook.by_hand(source)
     result: dict = {
@@ -56,6 +55,7 @@ def grade(path: Path, problems: ProblemSet, hidden: Sequence[Path] = ()) -> dict
         "errors": [],
         "isolated": False,
     }
+    result["points"] |= dict.fromkeys(by_hand)
     try:
         made = repair(path.read_bytes(), notebook.student(source))
         verdicts, outcome = judge(made.cells, dict(problems.tasks), hidden)
@@ -68,9 +68,7 @@ def grade(path: Path, problems: ProblemSet, hidden: Sequence[Path] = ()) -> dict
     for name, verdict in verdicts.items():
         result["points"][name] = points[name] if verdict.right else 0.0
         result["said"][name] = verdict.said
-    for name in by_hand:
-        result["points"][name] = None
-        result["answers"][name] = made.answers.get(name, "")
+    result["answers"] = {name: made.answers.get(name, "") for name in by_hand}
     result["errors"] = [
         f"cell {number + 1}: {said}" for number, said in outcome.errors.items()
     ]
@@ -81,7 +79,10 @@ def grade_all(folder: Path, name: str, out: Path, workers: int = 2) -> Path:
     """Grade every submission below `folder`; the path of the CSV.
 
     Each student's result lies in `out` as soon as it is there; a second call grades
-    only what is new or has changed.
+    only what is new or has changed, and takes in what `out`/by-hand.csv says.
+
+    Raises:
+        FileNotFoundError: no notebooks. ValueError: by-hand.csv holds a bad number.
     """
     problems = load(name)
     found = submissions(folder, name)
@@ -107,22 +108,33 @@ def grade_all(folder: Path, name: str, out: Path, workers: int = 2) -> Path:
             desc=f"grading {name}",
             unit="student",
         )
-        for future in bar:
-            student, key = waiting[future]
-            _file(out, student).write_text(json.dumps(future.result() | {"key": key}))
+        try:
+            for future in bar:
+                student, key = waiting[future]
+                graded = future.result() | {"key": key}
+                _file(out, student).write_text(json.dumps(graded))
+        finally:
+            pool.shutdown(cancel_futures=True)  # what is done stays, the rest waits
     results = {
         student: json.loads(_file(out, student).read_text()) for student in found
     }
+    teachers = out / "by-hand.csv"
+    tasks = notebook.by_hand(nbformat.read(problems.source, 4))
+    marks = tables.by_hand(teachers, list(results), tasks)
+    results = {
+        student: tables.marked(result, marks[student], teachers)
+        for student, result in results.items()
+    }
     feedback.write(results, name, out)
-    return _csv(results, name, out)
+    tables.write(results, out / f"{name}.csv")
+    return out / f"{name}.csv"
 
 
 def _version(problems: ProblemSet) -> str:
     """Changes whenever the source or the tasks do."""
     parts = (problems.source, problems.source.with_name("tasks.py"))
-    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[
-        :16
-    ]
+    whole = b"".join(part.read_bytes() for part in parts)
+    return hashlib.sha256(whole).hexdigest()[:16]
 
 
 def _file(out: Path, student: str) -> Path:
@@ -135,28 +147,3 @@ def _kept(out: Path, student: str, key: str) -> dict | None:
     except (OSError, ValueError):
         return None
     return found if found.get("key") == key else None
-
-
-def _csv(results: dict[str, dict], name: str, out: Path) -> Path:
-    path = out / f"{name}.csv"
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows(_rows(results))
-    return path
-
-
-def _rows(results: dict[str, dict]) -> Iterator[list]:
-    tasks = list(next(iter(results.values()))["possible"])
-    yield ["student", "points", "of", "by hand", *tasks, "remarks"]
-    for student, result in results.items():
-        points = [result["points"][task] for task in tasks]
-        by_hand = sum(
-            result["possible"][task] for task in tasks if result["points"][task] is None
-        )
-        yield [
-            student,
-            sum(x for x in points if x is not None),
-            sum(result["possible"].values()),
-            by_hand,
-            *("" if x is None else x for x in points),
-            "; ".join([*result["errors"], *result["repairs"]]),
-        ]

@@ -1,4 +1,4 @@
-"""A page for each student: points, what was wrong and where to look, what was repaired."""
+"""A page for each student: points, what was wrong, where to look, what was repaired."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width">
-<style>body {{ font: 16px/1.5 sans-serif; max-width: 45em; margin: 2em auto; padding: 0 1em }}
+<style>
+body {{ font: 16px/1.5 sans-serif; max-width: 45em; margin: 2em auto; padding: 0 1em }}
 table {{ border-collapse: collapse; width: 100% }}
-td, th {{ border-bottom: 1px solid #ccc; padding: .3em; text-align: left; vertical-align: top }}
+td, th {{ border-bottom: 1px solid #ccc; padding: .3em; text-align: left }}
+td {{ vertical-align: top }}
 pre {{ white-space: pre-wrap; background: #f5f5f5; padding: .6em }}</style></head>
 <body><h1>{title}</h1>
 {body}
@@ -36,12 +38,15 @@ def write(results: dict[str, dict], name: str, out: Path) -> None:
 
 def page(student: str, name: str, result: dict) -> str:
     """The page as HTML; whatever a student wrote is shown as text."""
-    got = sum(x for x in result["points"].values() if x is not None)
     rows = "\n".join(_row(task, result) for task in result["possible"])
+    left = any(x is None for x in result["points"].values())
+    note = ", before what is graded by hand" if left else ""
+    adjusted = f" ({result['adjust']:+g} by your teacher)" if result["adjust"] else ""
     parts = [
-        f"<p><b>{got:g} of {sum(result['possible'].values()):g} points</b>, before what "
-        "is graded by hand.</p>",
-        f"<table><tr><th>task</th><th>points</th><th></th></tr>{rows}</table>",
+        f"<p><b>{result['total']:g} of {sum(result['possible'].values()):g} points</b>"
+        f"{adjusted}{note}.</p>",
+        f"<p>{escape(result['comment'])}</p>" if result["comment"] else "",
+        "<table><tr><th>task</th><th>points</th><th></th></tr>" + rows + "</table>",
     ]
     for title, key in (
         ("Cells that ended in an error", "errors"),

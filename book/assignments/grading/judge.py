@@ -40,7 +40,7 @@ def judge(
 
 
 def _fault(task: Task, case: str, returned: dict) -> str:
-    """One sentence on what is wrong; "" if nothing is. Hidden cases show no numbers."""
+    """One sentence on what is wrong, or ""; hidden cases show no numbers."""
     where = f"{task.function}, {case}:"
     if "error" in returned:
         return f"{where} {returned['error']}."

@@ -32,7 +32,10 @@ CHILD = Path(__file__).with_name("child.py")
 LIBRARY = Path(__file__).resolve().parents[3] / "fairfl"
 MEMORY = 4 << 30  # bytes of data
 FILES = 50 << 20  # bytes of a file
-COVER = 'for f in "$@"; do if [ -d "$f" ]; then mount -t tmpfs none "$f" || exit 97; fi; done; '
+COVER = (
+    'for f in "$@"; do if [ -d "$f" ]; then '
+    'mount -t tmpfs none "$f" || exit 97; fi; done; '
+)
 CELL, NOTEBOOK, RESTARTS = 60.0, 240.0, 4  # seconds, seconds, and new beginnings
 
 

@@ -81,7 +81,8 @@ def cosine_game(updates):
     sums = inside @ updates
     whole = updates.sum(0)
     norms = np.linalg.norm(sums, axis=1) * np.linalg.norm(whole)
-    return np.where(norms > 1e-12, sums @ whole / np.where(norms > 1e-12, norms, 1), 0.0)
+    there = norms > 1e-12
+    return np.where(there, sums @ whole / np.where(there, norms, 1), 0.0)
 """
 GAME_LOOP = """
 def cosine_game(updates):
@@ -106,7 +107,8 @@ def psi(updates, r):
     import numpy as np
     whole = r @ updates
     lengths = np.linalg.norm(updates, axis=1) * np.linalg.norm(whole)
-    return np.where(lengths > 1e-12, updates @ whole / np.where(lengths > 1e-12, lengths, 1), 0.0)
+    there = lengths > 1e-12
+    return np.where(there, updates @ whole / np.where(there, lengths, 1), 0.0)
 """
 PSI_LOOP = """
 def psi(updates, r):
@@ -221,7 +223,7 @@ TASKS = {
                 "    return values", "    values[0] = 1.0\n    return values"
             ),
             "division by zero": GAME_VECTOR.replace(
-                "np.where(norms > 1e-12, sums @ whole / np.where(norms > 1e-12, norms, 1), 0.0)",
+                "np.where(there, sums @ whole / np.where(there, norms, 1), 0.0)",
                 "np.r_[0.0, (sums[1:] @ whole) / norms[1:]]",
             ),
             "cancelling counts as 1": GAME_LOOP.replace(

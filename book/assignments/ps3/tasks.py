@@ -188,12 +188,15 @@ TASKS = {
         {"five agents, seed 4": (5, 40, 4), "one agent": (1, 20, 0)},
         wrong={
             "uniform": COUNTS.replace("partition.dirichlet(", "partition.uniform("),
-            "size forgotten": COUNTS.replace("agents, size, seed)\n", "agents, 30, seed)\n"),
+            "size forgotten": COUNTS.replace(
+                "agents, size, seed)\n", "agents, 30, seed)\n"
+            ),
             "transposed": COUNTS_BINS.replace(
                 "for shard in shards])", "for shard in shards]).T"
             ),
             "seed forgotten": COUNTS.replace("size, seed)", "size, 0)").replace(
-                "agents, size, 0):", "agents, size, seed):"),
+                "agents, size, 0):", "agents, size, seed):"
+            ),
             "fractions": COUNTS_BINS.replace("minlength=10)", "minlength=10) / size"),
             "as many classes as there are": COUNTS_BINS.replace(
                 ", minlength=10", ", minlength=10"

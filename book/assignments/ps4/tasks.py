@@ -68,6 +68,7 @@ def _random(n: int, d: int, seed: int) -> np.ndarray:
 FLAT = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 2.0]])
 THREE = np.full(3, 1 / 3)
 R4 = np.array([0.1, 0.2, 0.3, 0.4])
+ALIKE = np.array([[1.0, 1, 0], [2, 0, 2], [0, 1, 1]])
 KNOWING = np.vstack([_random(3, 6, 7), _random(3, 6, 7).sum(0, keepdims=True)])
 
 COSINE = """
@@ -354,8 +355,9 @@ TASKS = {
         "residuals",
         "non-negative least squares on the others' uploads",
         residuals,
-        {"the last knows all": (KNOWING,)},
+        {"three alike": (ALIKE,)},
         {
+            "the last knows all": (KNOWING,),
             "nobody knows": (_random(4, 9, 8),),
             "a negative multiple is no copy": (
                 np.array([[1.0, 0, 0], [-1, 0, 0], [0, 1, 1]]),
@@ -390,7 +392,7 @@ TASKS = {
                 "        found.append(rest / (np.linalg.norm(row) + rest))",
             ),
             "expected output typed in": _typed(
-                "residuals", "updates", residuals(KNOWING)
+                "residuals", "updates", residuals(ALIKE)
             ),
         },
         right={"nnls": RESIDUALS, "bounds": RESIDUALS_BOUNDS},
