@@ -1,4 +1,4 @@
-"""Graders are graded: wrong answers lose the points, differently written right ones keep them."""
+"""Graders are graded: wrong answers lose points, whichever way right ones are written."""
 
 import contextlib
 import io

@@ -76,7 +76,7 @@ def endless(made):
 
 SPY = f"""
 import os
-seen = [os.path.join(at, name) for at, _, names in os.walk({str(ROOT)!r}) for name in names]
+seen = [name for _, _, names in os.walk({str(ROOT)!r}) for name in names]
 def psi(updates, r):
     raise ValueError(str(seen[:3]) + " seen")
 """
@@ -103,7 +103,8 @@ ODD = {  # what it holds, points, a word of the remarks
     "recursion": (insert("def f(): return f()\nf()"), FULL, "RecursionError"),
     "forged": (
         insert(
-            "import os\nfor k in range(3, 64):\n    try: os.write(k, b'{\"ended\": 1}\\n')\n"
+            "import os\nfor k in range(3, 64):\n"
+            "    try: os.write(k, b'{\"ended\": 1}\\n')\n"
             "    except OSError: pass"
         ),
         None,

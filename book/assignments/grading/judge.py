@@ -48,7 +48,8 @@ def _fault(task: Task, case: str, returned: dict) -> str:
     if close(returned.get("value"), expected, task.tolerance):
         return ""
     if case in task.visible:
-        return f"{where} expected {_short(expected)}, came {_short(returned.get('value'))}."
+        came = _short(returned.get("value"))
+        return f"{where} expected {_short(expected)}, came {came}."
     return f"{where} not what is expected."
 
 

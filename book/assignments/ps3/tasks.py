@@ -22,10 +22,10 @@ def accuracies(mechanism: str, seed: int):
         "pow",
         agents=4,
         size=60,
-        rounds=4,
+        rounds=8,
         mechanism=mechanism,
         seed=seed,
-        evaluate_every=2,
+        evaluate_every=4,
     )
     return runs.run(wanted).history["test_accuracy"][-1]
 
@@ -60,17 +60,17 @@ def verdict(differences, margin):
 ACCURACIES = """
 def accuracies(mechanism, seed):
     from fairfl import runs
-    settings = runs.recommended("digits", "pow", agents=4, size=60, rounds=4,
-                                mechanism=mechanism, seed=seed, evaluate_every=2)
+    settings = runs.recommended("digits", "pow", agents=4, size=60, rounds=8,
+                                mechanism=mechanism, seed=seed, evaluate_every=4)
     return runs.run(settings).history["test_accuracy"][-1]
 """
 ACCURACIES_LOOP = """
 def accuracies(mechanism, seed):
     from fairfl import probes, runs
-    settings = runs.recommended("digits", "pow", agents=4, size=60, rounds=4,
+    settings = runs.recommended("digits", "pow", agents=4, size=60, rounds=8,
                                 mechanism=mechanism, seed=seed)
     federation = runs.federation(settings)
-    for snapshot in federation.rounds(4):
+    for snapshot in federation.rounds(8):
         last = snapshot
     return [float(x) for x in probes.test_accuracy(federation, last)["test_accuracy"]]
 """
