@@ -7,7 +7,7 @@ JS := book/_ext/node_modules/.package-lock.json
 # Tests run in two processes; the tests of a file and the cells of a chapter stay together.
 PYTEST := $(BIN)/python -m pytest -n 2
 
-.PHONY: book test check notebooks lint clean
+.PHONY: book test check notebooks assignments grade slides lint clean
 # One order of summation on every machine, and the fastest for small models
 test check notebooks: export OMP_NUM_THREADS := 1
 
@@ -27,6 +27,20 @@ check: lint
 notebooks: $(VENV)/.ready
 	@echo "== Re-executing the chapters in place"
 	@$(BIN)/python book/_ext/notebooks.py $(CHAPTERS)
+
+assignments: $(VENV)/.ready
+	@echo "== Writing the problem sets for students and the solutions for teachers"
+	@$(BIN)/python -m book.assignments release --address "$$($(BIN)/python book/_ext/repository.py)"
+
+SET ?= ps1
+grade: $(VENV)/.ready
+	@test -n "$(SUBMISSIONS)" || { echo "say which folder: make grade SUBMISSIONS=folder SET=ps1" >&2; exit 2; }
+	@echo "== Grading $(SET), each student alone"
+	@$(BIN)/python -m book.assignments grade --set $(SET) "$(SUBMISSIONS)"
+
+slides: $(VENV)/.ready
+	@echo "== Making slides of the first two parts"
+	@$(BIN)/python book/_ext/slides.py _build/slides
 
 lint: $(VENV)/.ready
 	@echo "== Looking for mistakes in the code with ruff, and in its types with mypy"

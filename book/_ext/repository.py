@@ -40,3 +40,7 @@ def repository() -> tuple[str, str]:
               or _git("rev-parse", "--abbrev-ref", "origin/HEAD"))
     branch = branch.removeprefix("origin/")
     return url, branch if branch not in ("", "HEAD") else "main"
+
+
+if __name__ == "__main__":
+    print(repository()[0])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import click
 import nbformat
 
 from book.assignments.grading import batch, notebook
-from book.assignments.grading.task import SECRET, SETS, load
+from book.assignments.grading.task import ROOT, SECRET, SETS, load
 
 
 @click.group(context_settings={"show_default": True})
@@ -20,23 +21,37 @@ def main() -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("_build/assignments")
 )
-@click.option("--address", default="fairfl", help="What pip installs on Colab.")
+@click.option("--address", default="", help="Of the project, for pip and Colab.")
 def release(out: Path, address: str) -> None:
-    """Write each set as students get it, for Colab, and with solutions for teachers."""
+    """Write a course folder for students, and the solutions for teachers.
+
+    OUT/course is a template of a repository: the problem sets, the project, a README,
+    and, where the project has a public address, copies for Colab.
+    """
+    course = out / "course"
+    shutil.copytree(ROOT / "course", course, dirs_exist_ok=True)
+    shutil.copy(ROOT / "project.md", course)
+    library = f"fairfl @ git+{address}" if address else "fairfl"
+    (course / "requirements.txt").write_text(library + "\n")
     for name in SETS:
         source = nbformat.read(load(name).source, 4)
-        for folder, made in (
-            ("student", notebook.student(source)),
-            ("colab", notebook.for_colab(source, address)),
-            ("solution", notebook.solved(source)),
-        ):
-            path = out / folder / f"{name}.ipynb"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            nbformat.write(made, path)
-            if folder != "solution" and SECRET in path.read_text():
-                path.unlink()
-                raise click.ClickException(f"{path} would hold a solution")
-            click.echo(f"wrote {path}")
+        _write(notebook.student(source), course / f"{name}.ipynb")
+        if address:
+            colab = notebook.for_colab(source, f"git+{address}")
+            _write(colab, course / "colab" / f"{name}.ipynb")
+        _write(notebook.solved(source), out / "solutions" / f"{name}.ipynb")
+    if not address:
+        click.echo("no public address, so no copies for Colab: pass --address")
+    for path in course.rglob("*"):
+        if path.is_file() and SECRET in path.read_text():
+            path.unlink()
+            raise click.ClickException(f"{path} would have held a solution")
+    click.echo(f"wrote {course} for students and {out / 'solutions'} for teachers")
+
+
+def _write(made: nbformat.NotebookNode, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(made, path)
 
 
 @main.command()

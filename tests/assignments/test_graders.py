@@ -1,4 +1,4 @@
-"""Graders are graded: wrong answers lose points, whichever way right ones are written."""
+"""Graders are graded: wrong answers lose the points, right ones keep them."""
 
 import contextlib
 import io
@@ -7,10 +7,13 @@ from functools import cache
 import nbformat
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from book.assignments.__main__ import main
 from book.assignments.grading import child, judge, notebook
-from book.assignments.grading.task import SECRET, SETS, load
+from book.assignments.grading.task import ROOT, SECRET, SETS, load
 
+pytestmark = pytest.mark.slow
 ANSWERS = [
     (name, task, kind, answer)
     for name in SETS
@@ -102,3 +105,29 @@ def test_no_solution_is_given_out(name):
         nbformat.validate(made)
         assert SECRET not in nbformat.writes(made)
         assert "BEGIN SOLUTION" not in nbformat.writes(made)
+
+
+def test_released_files_and_the_book_hold_no_solution(tmp_path):
+    address = "https://github.com/someone/fairfl"
+    done = CliRunner().invoke(
+        main, ["release", "--out", str(tmp_path), "--address", address]
+    )
+    assert done.exit_code == 0, done.output
+    course = tmp_path / "course"
+    files = sorted(path.relative_to(course).as_posix() for path in course.rglob("*.*"))
+    assert files == sorted(
+        [*(f"{folder}{name}.ipynb" for name in SETS for folder in ("", "colab/"))]
+        + [".gitignore", "README.md", "project.md", "requirements.txt"]
+    )
+    assert f"git+{address}" in (course / "colab" / "ps1.ipynb").read_text()
+    assert SECRET in (tmp_path / "solutions" / "ps1.ipynb").read_text()
+    for folder in (course, ROOT.parents[1] / "_build" / "html"):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                assert SECRET.encode() not in path.read_bytes(), path
+
+
+def test_without_an_address_there_is_no_copy_for_colab(tmp_path):
+    done = CliRunner().invoke(main, ["release", "--out", str(tmp_path)])
+    assert done.exit_code == 0 and "pass --address" in done.output
+    assert not (tmp_path / "course" / "colab").exists()

@@ -11,6 +11,7 @@ import pytest
 from book.assignments.grading import batch, notebook, repair, sandbox
 from book.assignments.grading.task import ROOT, load
 
+pytestmark = pytest.mark.slow
 SOURCE = nbformat.read(load("ps1").source, 4)
 SOLVED, EMPTY = notebook.solved(SOURCE), notebook.student(SOURCE)
 FULL = 26.0  # 30 points, of which 4 are given by hand
