@@ -95,12 +95,22 @@ def _section(part: str, plain: Plain, kind: str) -> Iterator[tuple[str, str]]:
     paragraphs = [found for found in re.split(r"\n\s*\n", plain(text)) if found]
     if paragraphs and paragraphs[0].startswith("#"):
         whole = paragraphs[0].startswith("## Summary")
-        yield kind, "\n\n".join(paragraphs if whole else paragraphs[:2])
+        yield kind, "\n\n".join(paragraphs if whole else _opening(paragraphs))
     for _, name, title, body in DIRECTIVE.findall(part):
         if name.startswith("prf:") and name != "prf:proof":
             body = re.sub(r"^:label:.*\n", "", body, flags=re.M)
             what = name.removeprefix("prf:").capitalize()
             yield "subslide", f"**{what}.** *{plain(title)}*\n\n{plain(body)}"
+
+
+def _opening(paragraphs: list[str]) -> list[str]:
+    """The heading and what belongs to the first sentence, with its formulas."""
+    taken = 2
+    while taken < len(paragraphs) and (
+        paragraphs[taken - 1][-1] in ",:;" or paragraphs[taken].startswith("$$")
+    ):
+        taken += 1
+    return paragraphs[:taken]
 
 
 def write(path: Path, out: Path, plain: Plain) -> Path:

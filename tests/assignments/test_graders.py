@@ -131,3 +131,20 @@ def test_without_an_address_there_is_no_copy_for_colab(tmp_path):
     done = CliRunner().invoke(main, ["release", "--out", str(tmp_path)])
     assert done.exit_code == 0 and "pass --address" in done.output
     assert not (tmp_path / "course" / "colab").exists()
+
+
+def test_the_chapter_for_teachers_names_the_points():
+    text = (ROOT.parent / "teaching_with_this_book.md").read_text()
+    for number, name in enumerate(SETS, 1):
+        source = nbformat.read(load(name).source, 4)
+        points = notebook.points(source)
+        hand = sum(points[task] for task in notebook.by_hand(source))
+        row = next(
+            line
+            for line in text.splitlines()
+            if line.startswith(f"| {number} | ") and line.count("|") == 6
+        )
+        shown = [cell.strip() for cell in row.split("|")[4:6]]
+        assert shown == [f"{sum(points.values()):g}", f"{hand:g}"]
+        intro = source.cells[0].source
+        assert f"{shown[0]} points" in intro

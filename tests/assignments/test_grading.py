@@ -143,7 +143,7 @@ def test_each_student_gets_a_page_that_says_what_happened(graded):
     page = (graded[1] / "untouched.html").read_text()
     assert (
         "<b>0 of 30 points" in page
-        and "NotImplementedError" in page
+        and "psi is not written yet" in page
         and "eq. (3)" in page
     )
     assert "stands 2 times" in (graded[1] / "copied.html").read_text()

@@ -46,6 +46,11 @@ def pack(value):
     return {"unknown": type(value).__name__}
 
 
+def words(error):
+    text = str(error)[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def main():
     answers = os.fdopen(int(sys.argv[1]), "w")
     lines = os.fdopen(os.dup(0), "r")
@@ -74,7 +79,7 @@ def main():
         if error is not None:
             send(
                 answers,
-                {"cell": number, "error": f"{type(error).__name__}: {error}"[:300]},
+                {"cell": number, "error": words(error)},
             )
     send(answers, {"ended": True})
     for line in lines:
@@ -88,7 +93,7 @@ def main():
             value = pack(function(*map(unpack, call["arguments"])))
             send(answers, {"value": value})
         except BaseException as error:  # a student may raise anything
-            send(answers, {"error": f"{type(error).__name__}: {error}"[:300]})
+            send(answers, {"error": words(error)})
 
 
 if __name__ == "__main__":

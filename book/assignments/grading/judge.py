@@ -42,6 +42,8 @@ def judge(
 def _fault(task: Task, case: str, returned: dict) -> str:
     """One sentence on what is wrong, or ""; hidden cases show no numbers."""
     where = f"{task.function}, {case}:"
+    if returned.get("error") == "NotImplementedError":
+        return f"{task.function} is not written yet."
     if "error" in returned:
         return f"{where} {returned['error']}."
     expected = child.pack(task.reference(*task.cases[case]))
