@@ -272,3 +272,17 @@ def test_the_newest_file_counts(tmp_path):
     assert batch.submissions(tmp_path, "ps1")["anna"].name == "ps1 (1).ipynb"
     with pytest.raises(FileNotFoundError, match="no notebook"):
         batch.submissions(tmp_path / "nowhere", "ps1")
+
+
+def test_a_second_set(tmp_path):
+    source = nbformat.read(load("ps2").source, 4)
+    made = {"done": notebook.solved(source), "untouched": notebook.student(source)}
+    for student, submission in made.items():
+        (tmp_path / "in" / student).mkdir(parents=True)
+        nbformat.write(submission, tmp_path / "in" / student / "ps2.ipynb")
+    path = batch.grade_all(tmp_path / "in", "ps2", tmp_path / "out")
+    with path.open() as file:
+        got = {row["student"]: float(row["points"]) for row in csv.DictReader(file)}
+    points = notebook.points(source)
+    whole = sum(points.values()) - sum(points[k] for k in notebook.by_hand(source))
+    assert got == {"done": whole, "untouched": 0}
