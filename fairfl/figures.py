@@ -13,6 +13,7 @@ import inspect
 import io
 import re
 from collections.abc import Callable, Iterable
+from statistics import fmean
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,8 @@ def use_book_style() -> None:
 
 
 def label_ends(axes: Axes, lines: Iterable[tuple[str, float, float, str]]) -> None:
-    """Names at the right ends of lines, moved apart where they would overlap.
+    """Names at the right ends of lines, as near to them as they can be without
+    overlapping or leaving the figure.
 
     Args:
         lines: (name, x, y, colour) of each line; x and y of its last point.
@@ -80,12 +82,15 @@ def label_ends(axes: Axes, lines: Iterable[tuple[str, float, float, str]]) -> No
     low, high = axes.get_ylim()
     gap = 0.08 * (high - low)
     lines = sorted(lines, key=lambda line: line[2])
-    heights = [y for _, _, y, _ in lines]
-    for k in range(1, len(lines)):
-        heights[k] = max(heights[k], heights[k - 1] + gap)
-    for k in reversed(range(len(lines))):  # back below the top
-        above = heights[k + 1] - gap if k < len(lines) - 1 else high
-        heights[k] = min(heights[k], above)
+    blocks: list[list[float]] = []  # names that touch; in each, y without the gaps
+    for k, (_, _, y, _) in enumerate(lines):
+        blocks.append([y - k * gap])
+        while len(blocks) > 1 and fmean(blocks[-2]) > fmean(blocks[-1]):
+            above = blocks.pop()
+            blocks[-1] += above
+    bases = [fmean(block) for block in blocks for _ in block]
+    top = high - (len(lines) - 1) * gap
+    heights = [max(min(y, top), low) + k * gap for k, y in enumerate(bases)]
     for (name, x, _, colour), height in zip(lines, heights, strict=True):
         axes.annotate(
             name, (x, height), xytext=(4, 0), textcoords="offset points",
