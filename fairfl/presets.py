@@ -74,8 +74,7 @@ def load(name: str) -> Preset:
 def differences(first: str, second: str) -> dict[str, tuple[object, object]]:
     """What two presets set differently: "mask" -> ("vector", "layers"), ...
 
-    "steps" stands for the kind of local training: on each batch, or on the last one of
-    an epoch.
+    "steps" says on which batches local training takes a step.
     """
     one, two = _flat(load(first)), _flat(load(second))
     return {key: (one[key], two[key]) for key in one if one[key] != two[key]}

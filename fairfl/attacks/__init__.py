@@ -25,9 +25,7 @@ KINDS = {"zero": Zero, "noise": Noise, "flip": Flip, "scaled": Scaled, "labels":
 def build(plain: Mapping[str, Mapping]) -> dict[str, Attack]:
     """Attacks by agent from plain data, ``{"3": {"kind": "scaled", "factor": 5.0}}``.
 
-    Raises:
-        ValueError: a name that is no text, an unknown kind or option, or a value out of
-            its range; the message names the agent.
+    ValueError, which names the agent, for an unknown kind or option, or a bad value.
     """
     found = {}
     for key, options in plain.items():
@@ -46,11 +44,7 @@ def build(plain: Mapping[str, Mapping]) -> dict[str, Attack]:
 def join(
     agents: Sequence[Agent], attacks: Mapping[str, Attack]
 ) -> tuple[list[Agent], dict[str, Attack]]:
-    """Agents and attacks with the attackers' accomplices, who come last.
-
-    Raises:
-        ValueError: an attacker that is none of the agents.
-    """
+    """Agents and attacks with the attackers' accomplices, who come last."""
     by_key = {agent.key: agent for agent in agents}
     everybody, cheats = list(agents), dict(attacks)
     for key, attack in attacks.items():

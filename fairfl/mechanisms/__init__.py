@@ -24,9 +24,7 @@ MECHANISMS: dict[str, type[Mechanism]] = {
 def build(name: str, **hyperparameters) -> Mechanism:
     """The mechanism of this name, e.g. ``build("cgsv", beta=2)``.
 
-    Raises:
-        ValueError: an unknown name, or a hyperparameter outside its range.
-        TypeError: a hyperparameter that this mechanism does not have.
+    ValueError for what is unknown or outside its range, TypeError for other options.
     """
     _checks.known("mechanism", name, MECHANISMS)
     return MECHANISMS[name](**hyperparameters)

@@ -43,11 +43,8 @@ class CGSV(Mechanism):
 
     Logs psi, r, q (all (N,)), weights, the r_{t-1} that were used, and phi unless the
     valuation is "cosine". Where the updates cancel there is nothing to value: psi = 0,
-    nobody downloads anything, r stays. All numbers but beta are finite.
-
-    Raises:
-        ValueError: a hyperparameter outside its range; before round 1, more agents than
-            "exact" can value.
+    nobody downloads anything, r stays. All numbers but beta are finite. More agents
+    than "exact" can value are refused before round 1.
     """
 
     beta: float = 1.0

@@ -17,11 +17,8 @@ from fairfl._arrays import CANCELLED
 def likeness(cosines: Tensor, power: float | None) -> Tensor:
     """How much two updates count as one: s_ij = max(0, cos(u_i, u_j))^power, s_ii = 1.
 
-    (N, N) -> (N, N) float64.
-
-    Args:
-        power: > 0. At 8 a cosine of .5 gives .004, one of .9 gives .43. None: nobody is
-            like another.
+    (N, N) -> (N, N) float64. At power 8 a cosine of .5 gives .004, one of .9 gives .43;
+    None: nobody is like another.
     """
     if power is None:
         return torch.eye(len(cosines), dtype=torch.float64)
@@ -52,17 +49,14 @@ def values(
     """cos(u_i, o_i), o_i = sum_j weights_ij u_j / |u_j|, (N,), 0 where o_i cancels.
 
     Eq. (3) with a sum o_i for each agent, in cosines instead of vectors; where all o_i
-    are u_N it gives what `cgsv.cosine`, the body of eq. (3), gives.
-
-    With downloads: only for what is new, cos(u_i, o_i) - cos(u_i, v_i) cos(v_i, o_i),
-    v_i the agent's last download. That is what the part of u_i at right angles to v_i
-    adds to the cosine.
+    are u_N it gives what `cgsv.cosine`, the body of eq. (3), gives. With downloads:
+    only for what is new, cos(u_i, o_i) - cos(u_i, v_i) cos(v_i, o_i), v_i the agent's
+    last download: what the part of u_i at right angles to v_i adds to the cosine.
 
     Args:
         cosines: (N, N) of the updates with each other.
         weights: (N, N); all rows r: psi. `judges`: without the agent itself.
-        with_downloads: (N, N), row i holds cos(v_i, u_j) for all j; zeros where there
-            was no download.
+        with_downloads: (N, N), cos(v_i, u_j); zeros where there was no download.
     """
     squares = ((weights @ cosines) * weights).sum(1)
     there = squares > CANCELLED * weights.abs().sum(1) ** 2

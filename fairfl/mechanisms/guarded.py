@@ -26,9 +26,7 @@ class Guarded(CGSV):
             Against copies of oneself. None: off.
 
     Logs psi (the corrected value), r, q, and weights, those that were used in the sum.
-
-    Raises:
-        ValueError: as CGSV; another valuation than "cosine".
+    The valuation must be "cosine".
     """
 
     others: bool = False

@@ -17,11 +17,7 @@ def coalition_models(
     round: Round, u: Tensor, shares: Tensor, members: Iterable[Tensor]
 ) -> Iterator[Tensor]:
     """What each coalition S alone would have made of the server's model, (D,):
-    w_{t-1} + sum_S p_i u_i / sum_S p_i.
-
-    Args:
-        u: (N, D). shares: p, (N,).
-        members: for each coalition a boolean (N,); the empty one has w_{t-1}.
+    w_{t-1} + sum_S p_i u_i / sum_S p_i; `members` holds a boolean (N,) for each.
     """
     for inside in members:
         weights = shares * inside
