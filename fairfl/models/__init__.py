@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from fairfl import _checks
+from fairfl.models import own
 from fairfl.models.images import CifarCNN, DigitsCNN, MnistCNN
 from fairfl.models.text import TextCNN
-from fairfl.randomness import generator
+from fairfl.randomness import derived_seed, generator
 
 MODELS: dict[str, type[DigitsCNN | MnistCNN | CifarCNN | TextCNN]] = {
     "digits_cnn": DigitsCNN, "mnist_cnn": MnistCNN, "cifar_cnn": CifarCNN,
@@ -30,7 +32,7 @@ def build(
     """A network with freshly drawn weights, on the CPU.
 
     Args:
-        name: a key of `MODELS`.
+        name: a key of `MODELS`, or "module:Class" for a network of your own, see `own`.
         seed: the weights depend on it, on the name and on the options alone; they are
             drawn in float32 and are the same numbers in every `dtype`.
         dtype: floating point; default: the network's own, float64 for digits and
@@ -42,8 +44,9 @@ def build(
         ValueError: an unknown name, or options that the network does not have, needs or
             can take; the message lists the known ones.
     """
-    _checks.known("model", name, sorted(MODELS))
-    known = inspect.signature(MODELS[name]).parameters
+    known = parameters(name)
+    if ":" in name:
+        return own.build(name, derived_seed(seed, "model", name), dtype, options)
     for option in options:
         if option not in known:
             raise ValueError(f"unknown option {option!r} of {name}; known are "
@@ -58,6 +61,14 @@ def build(
     for layer in module.modules():
         _initialise(layer, draw)
     return module.to(dtype or MODELS[name].dtype)
+
+
+def parameters(name: str) -> Mapping[str, inspect.Parameter]:
+    """What the constructor of a network takes, by name; errors as `build`."""
+    if ":" in name:
+        return inspect.signature(own.find(name)).parameters
+    _checks.known("model", name, [*sorted(MODELS), "module:Class of your own"])
+    return inspect.signature(MODELS[name]).parameters
 
 
 @torch.no_grad()
