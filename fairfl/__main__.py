@@ -7,16 +7,18 @@ import click
 from fairfl import __version__
 from fairfl.commands.data import data
 from fairfl.commands.run import run
+from fairfl.commands.show import show
 
 
-@click.group(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"show_default": True,
+                               "help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
     """Fair rewards in collaborative machine learning."""
 
 
-main.add_command(run)
-main.add_command(data)
+for command in (run, show, data):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main(prog_name="python -m fairfl")

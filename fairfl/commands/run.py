@@ -1,203 +1,186 @@
-"""``python -m fairfl run``: one mechanism on one data set, recorded and resumable."""
+"""``fairfl run``: one mechanism on one data set, recorded and resumable."""
 
 from __future__ import annotations
 
-import ast
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from fairfl.commands.options import Listed, settings_of
+from fairfl.commands.show import summary, title
 
 if TYPE_CHECKING:
     from fairfl.runs.records import Record
     from fairfl.runs.settings import Settings
 
 
+def _option(*names: str, **rest: Any) -> Any:
+    return click.option(*names, cls=Listed, **rest)
+
+
 @click.command()
-@click.option("--dataset", default="mnist", help="digits, mnist, cifar10, mr, sst, or a .npz file of your own.")
-@click.option("--partition", default="pow", help="uni, pow, cla or dirichlet: who holds which data.")
-@click.option("--agents", type=click.IntRange(min=1), default=10)
-@click.option("--mechanism", default="cgsv",
-              help="cgsv, fedavg, qffl, cffl, eci, dw, rr, eu or standalone: what the server does.")
-@click.option("--beta", type=float, help="Degree of altruism of cgsv; inf rewards all alike.  [default: 1]")
-@click.option("--option", "hyperparameters", multiple=True, metavar="NAME=VALUE",
-              help="Another hyperparameter of the mechanism, e.g. valuation=exact. May be given several times.")
-@click.option("--rounds", type=click.IntRange(min=1), help="[default: recommended for the data set]")
-@click.option("--seed", type=int, default=0, help="Of all random draws.")
-@click.option("--size", type=click.IntRange(min=1), help="Samples an agent, on average.  [default: recommended]")
-@click.option("--partition-option", "partition_options", multiple=True, metavar="NAME=VALUE",
-              help="Of the partition, e.g. held=spread for cla. May be given several times.")
-@click.option("--label-noise", metavar="F,F,...", help="Fraction of wrong labels of each agent, e.g. 0.4,0,0.")
-@click.option("--attack", "attacks", multiple=True, metavar="KEY=KIND[,NAME=VALUE]",
-              help="An agent that cheats, e.g. 3=noise,from_round=5, see `fairfl.attacks`. May be given several times.")
-@click.option("--validation", type=click.IntRange(min=0),
-              help="Samples held out for mechanisms that validate.  [default: 10 %, at most 1000]")
-@click.option("--model", help="digits_cnn, mnist_cnn, cifar_cnn or text_cnn.  [default: of the data set]")
-@click.option("--epochs", type=click.IntRange(min=1), help="Of local training in a round.  [default: 1]")
-@click.option("--batch-size", type=click.IntRange(min=0), help="0: all samples at once.  [default: recommended]")
-@click.option("--optimizer", type=click.Choice(["sgd", "adam"]), help="[default: recommended]")
-@click.option("--lr", type=float, help="Learning rate in round 1.  [default: recommended]")
-@click.option("--lr-decay", type=float, help="Its factor from round to round.  [default: recommended]")
-@click.option("--gamma", type=float, help="Gamma, the length of updates, in round 1.  [default: recommended]")
-@click.option("--gamma-decay", type=float, help="Its factor from round to round.  [default: recommended]")
-@click.option("--precision", type=click.Choice(["bfloat16"]), help="Of training.  [default: the network's own]")
-@click.option("--losses-every", type=click.IntRange(min=1), help="Rounds between records of the losses.")
-@click.option("--accuracy-every", type=click.IntRange(min=1), help="Rounds between records of test accuracies.")
-@click.option("--device", default="cpu", help="Where to train, e.g. cuda.")
-@click.option("--train", type=click.Choice(["auto", "plain", "stacked", "threads"]), default="auto",
-              help="How the agents are trained: the same numbers within rounding.")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where the data sets lie or are downloaded to.  "
-              "[default: $FAIRFL_DATA, else the user's cache]")
-@click.option("--results", type=click.Path(path_type=Path), default=Path("runs"), help="Folder of the record.")
-@click.option("--output", type=click.Path(path_type=Path), help="The record's file.  [default: named by the settings]")
-@click.option("--checkpoint-every", type=click.IntRange(min=1), default=10, help="Rounds between checkpoints.")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted run.")
-@click.option("--again", is_flag=True, help="Start anew even if there is a record or a checkpoint.")
-def run(data_root: Path | None, device: str, train: str, results: Path, output: Path | None, checkpoint_every: int,
-        resume: bool, again: bool, **options) -> None:
+@_option("--dataset", default="mnist", help="{datasets}, or a .npz file of your own.")
+@_option("--partition", default="pow", help="Who holds which data: {partitions}.")
+@_option("--agents", type=click.IntRange(min=1), default=10)
+@_option("--mechanism", default="cgsv", help="What the server does: {mechanisms}.")
+@_option("--beta", type=float,
+         help="Degree of altruism of cgsv; inf rewards all alike.  [default: 1]")
+@_option("--rounds", type=click.IntRange(min=1), help="[default: recommended]")
+@_option("--seed", type=int, default=0, help="Of all random draws.")
+@_option("--size", type=click.IntRange(min=1),
+         help="Samples an agent, on average.  [default: recommended]")
+@_option("--model", help="{models}, or module:Class for a network of your own in "
+         "module.py.  [default: of the data set]")
+@_option("--lr", type=float, help="Learning rate in round 1.  [default: recommended]")
+@_option("--gamma", type=float,
+         help="Gamma, the length of updates, in round 1.  [default: recommended]")
+@_option("--attack", "attacks", multiple=True, metavar="KEY=KIND[,NAME=VALUE]",
+         help="An agent that cheats, e.g. 3=noise,from_round=5. Kinds: {attacks}.")
+@_option("--set", "assignments", multiple=True, metavar="FIELD=VALUE",
+         help="Any field of the settings or part of one, e.g. local.epochs=2, "
+         "gamma.decay=1, mechanism_options.alpha=0.5, label_noise=0.4,0,0. May be "
+         "given several times. Fields: {fields}; see `fairfl.runs.Settings`.")
+@_option("--device", default="cpu", help="Where to train, e.g. cuda.")
+@_option("--train", type=click.Choice(["auto", "plain", "stacked", "threads"]),
+         default="auto", help="How to train: the same numbers within rounding.")
+@_option("--data-root", type=click.Path(path_type=Path),
+         help="Where the data sets lie or are downloaded to.  [default: $FAIRFL_DATA, "
+         "else the user's cache]")
+@_option("--results", type=click.Path(path_type=Path), default=Path("runs"),
+         help="Folder of the record.")
+@_option("--output", type=click.Path(path_type=Path),
+         help="The record's file.  [default: named by the settings]")
+@_option("--checkpoint-every", type=click.IntRange(min=1), default=10,
+         help="Rounds between checkpoints.")
+@_option("--resume", is_flag=True, help="Go on from an interrupted run's checkpoint.")
+@_option("--again", is_flag=True,
+         help="Start anew even if there is a record or a checkpoint of these settings.")
+def run(data_root: Path | None, device: str, train: str, results: Path,
+        output: Path | None, checkpoint_every: int, resume: bool, again: bool,
+        **options: Any) -> None:
     """Run one mechanism on one data set and record it as a JSON file.
 
-    What is not given is taken from the settings recommended for the data set. A run that was stopped, by Ctrl-C or
-    otherwise, goes on with --resume and ends in the record of an uninterrupted run.
+    What is not given is taken from the settings recommended for the data set. A run
+    that was stopped, by Ctrl-C or otherwise, goes on with --resume and ends in the
+    record of an uninterrupted run. `fairfl show` prints a record.
     """
-    from fairfl import datasets
+    from fairfl import datasets, runs
     from fairfl.federation import UpdateError
-    from fairfl.runs import records, running
-    from fairfl.runs.files import check_writable
 
-    settings = _settings(**options)
+    settings = settings_of(**options)
+    if ":" in settings.model:
+        sys.path.insert(0, "")  # a module of one's own lies in the present folder
     _check_device(device)
-    output = output or results / f"{settings.name}.json"
-    checkpoint = output.with_name(output.name + ".checkpoint")
+    if output is not None and not output.name:
+        raise click.UsageError("--output must name a file")
     if resume and again:
         raise click.UsageError("--resume goes on, --again starts anew: choose one")
+    output = output or results / f"{runs.file_name(settings)}.json"
+    checkpoint = output.with_name(output.name + ".checkpoint")
     try:
-        check_writable(output)
-        _check_files(output, checkpoint, resume, again)
+        _check_files(output, checkpoint, settings, resume, again)
         data = datasets.load(settings.dataset, data_root, **settings.dataset_options)
-        click.echo(_title(settings, data.original))
+        copy = "" if data.original else " (data not verified to be the published files)"
+        click.echo(title(settings) + copy)
         with _termination_as_interrupt():
-            record = running.run(settings, data, device, progress=True, train=train, checkpoint_file=checkpoint,
-                                     checkpoint_every=checkpoint_every)
-        records.save(record, output)
+            record = runs.run(settings, data, device, progress=True, train=train,
+                              checkpoint_file=checkpoint,
+                              checkpoint_every=checkpoint_every)
+            _save(record, output, checkpoint, again)
     except (UpdateError, OSError) as error:
-        kept = f"\n{checkpoint} holds the rounds before; --resume goes on" if os.path.exists(checkpoint) else ""
-        raise click.ClickException(f"{error}{kept}") from error
+        kept = f"\n{checkpoint} holds the rounds before; --resume goes on"
+        there = os.path.exists(checkpoint)  # also where it may not be asked
+        raise click.ClickException(f"{error}{kept if there else ''}") from error
     except (ValueError, datasets.DataError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
-        if checkpoint.exists():
-            click.echo(f"\ninterrupted; the same command with --resume goes on from {checkpoint}", err=True)
-        else:
-            click.echo("\ninterrupted before the first round had ended; nothing is kept", err=True)
+        kept = f"the same command with --resume goes on from {checkpoint}"
+        none = "no round had ended, nothing is kept"
+        click.echo(f"\ninterrupted; {kept if checkpoint.exists() else none}", err=True)
         sys.exit(130)
     checkpoint.unlink(missing_ok=True)
-    click.echo("\n".join(_summary(record)))
+    click.echo("\n".join(summary(record.history)))
     click.echo(f"{record.about['seconds']} s, wrote {output}")
-
-
-def _settings(dataset: str, partition: str, agents: int, mechanism: str, beta: float | None,
-              hyperparameters: tuple[str, ...], partition_options: tuple[str, ...], label_noise: str | None,
-              attacks: tuple[str, ...], losses_every: int | None, **options) -> Settings:
-    """The recommended settings with what was asked for instead.
-
-    Raises:
-        click.UsageError: something that does not exist or does not fit.
-    """
-    from dataclasses import replace
-    from inspect import signature
-
-    from fairfl import attacks as cheats
-    from fairfl import mechanisms
-    from fairfl.partition import PARTITIONS
-    from fairfl.runs.recommendations import recommended
-
-    given = {name: value for name, value in options.items() if value is not None}
-    local = {name: given.pop(name) for name in ("epochs", "batch_size", "optimizer", "precision") if name in given}
-    schedules = {name: given.pop(name) for name in ("lr", "lr_decay", "gamma", "gamma_decay") if name in given}
-    if "batch_size" in local:
-        local["batch_size"] = local["batch_size"] or None
-    if losses_every:
-        given["evaluate_every"] = losses_every
-    chosen = _pairs("--option", hyperparameters) | ({} if beta is None else {"beta": beta})
-    try:
-        if label_noise:
-            given["label_noise"] = tuple(float(fraction) for fraction in label_noise.split(","))
-        if attacks:
-            given["attacks"] = dict(_attack(text) for text in attacks)
-            cheats.build(given["attacks"])
-        mechanisms.build(mechanism, **chosen)
-        if partition.lower() not in PARTITIONS:
-            raise ValueError(f"unknown partition {partition!r}; known are {', '.join(sorted(PARTITIONS))}")
-        found = recommended(dataset, partition.lower(), agents, mechanism=mechanism, mechanism_options=chosen, **given)
-        if partition_options:
-            divided = found.partition_options | _pairs("--partition-option", partition_options)
-            signature(PARTITIONS[found.partition]).bind(None, agents, 1, 0, **divided)
-            found = replace(found, partition_options=divided)
-        rate = replace(found.local.lr, **_renamed(schedules, lr="first", lr_decay="decay"))
-        gamma = replace(found.gamma, **_renamed(schedules, gamma="first", gamma_decay="decay"))
-        return replace(found, local=replace(found.local, lr=rate, **local), gamma=gamma)
-    except (ValueError, TypeError) as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _renamed(options: dict, **names: str) -> dict:
-    return {new: options[old] for old, new in names.items() if old in options}
-
-
-def _pairs(flag: str, texts: tuple[str, ...]) -> dict:
-    """NAME=VALUE, the value read as Python's literal where it is one."""
-    pairs = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise click.UsageError(f"{flag} wants NAME=VALUE, not {text!r}")
-        try:
-            pairs[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            pairs[name] = float("inf") if value == "inf" else value
-    return pairs
-
-
-def _attack(text: str) -> tuple[str, dict]:
-    """An agent's key and its attack as plain data, from KEY=KIND,NAME=VALUE,..."""
-    key, equals, rest = text.partition("=")
-    kind, *pairs = rest.split(",")
-    if not (key and equals and kind):
-        raise click.UsageError(f"--attack wants KEY=KIND[,NAME=VALUE], not {text!r}")
-    return key, {"kind": kind} | _pairs("--attack", tuple(pairs))
 
 
 def _check_device(device: str) -> None:
     import torch
 
     try:
-        torch.empty(0, device=device)
+        torch.ones(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
-        raise click.UsageError(f"--device {device}: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise click.UsageError(f"--device {device}: {reason}") from error
 
 
-def _check_files(output: Path, checkpoint: Path, resume: bool, again: bool) -> None:
+def _check_files(output: Path, checkpoint: Path, settings: Settings, resume: bool,
+                 again: bool) -> None:
+    """Whether the record can be written, and nothing of another run would be lost."""
+    from fairfl.runs.files import check_writable
+
+    check_writable(output)
     if again:
+        for file in (output, checkpoint):
+            _check_own(file, settings)
         checkpoint.unlink(missing_ok=True)
     elif output.exists():
         raise click.ClickException(f"{output} exists already; --again computes it anew")
     elif checkpoint.exists() and not resume:
-        raise click.ClickException(f"{checkpoint} holds an interrupted run; --resume goes on, --again starts anew")
+        raise click.ClickException(f"{checkpoint} holds an interrupted run; --resume "
+                                   "goes on, --again starts anew")
     elif resume and not checkpoint.exists():
-        click.echo(f"there is no checkpoint {checkpoint}; starting with round 1", err=True)
+        click.echo(f"no checkpoint {checkpoint}; starting with round 1", err=True)
+
+
+def _check_own(file: Path, settings: Settings) -> None:
+    """Whether a record, or a checkpoint that can be read, is of these settings."""
+    from fairfl.runs import Settings, records
+    from fairfl.runs import checkpoint as checkpoints
+    from fairfl.runs.files import NewerFile
+
+    if not file.exists():
+        return
+    try:
+        if file.suffix == ".checkpoint":
+            found = Settings.from_dict(checkpoints.load(file).about["settings"])
+        else:
+            found = records.load(file).settings
+    except ValueError as error:
+        if file.suffix == ".checkpoint" and not isinstance(error, NewerFile):
+            return  # nothing can go on from it
+        raise click.ClickException(f"{error}. Choose another --output") from error
+    if other := found.differences(settings):
+        raise click.ClickException(f"{file} is of a run with other settings "
+                                   f"({'; '.join(other)}). Choose another --output")
+
+
+def _save(record: Record, output: Path, checkpoint: Path, again: bool) -> None:
+    """Write the record, unless another process was faster."""
+    from fairfl.runs import records
+
+    try:
+        records.save(record, output, replace=again)
+    except FileExistsError as error:
+        message = f"{output} exists already; another process has written it meanwhile"
+        if records.load(output).settings == record.settings:
+            checkpoint.unlink(missing_ok=True)
+        else:
+            message += (f", from other settings. {checkpoint} holds this run: rename "
+                        "it and --resume with another --output")
+        raise click.ClickException(message) from error
 
 
 @contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
     """Let the polite kill that batch systems send save a checkpoint, as Ctrl-C does."""
 
-    def stop(number, frame):
+    def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, stop)
@@ -205,27 +188,3 @@ def _termination_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _title(settings: Settings, original: bool) -> str:
-    options = "".join(f", {name} {value}" for name, value in settings.mechanism_options.items())
-    copy = "" if original else " (a copy, not verified to be the published files)"
-    return (f"{settings.dataset}{copy}, {settings.partition}, {settings.agents} agents, {settings.mechanism}{options}: "
-            f"{settings.rounds} rounds, seed {settings.seed}")
-
-
-def _summary(record: Record) -> list[str]:
-    """The last round, an agent a line, and the averages."""
-    history, columns = record.history, {}
-    for name, head, scale in (("r", "r", 1), ("q", "entries sent", 1), ("test_accuracy", "downloaded %", 100),
-                              ("trained_test_accuracy", "trained %", 100)):
-        if name in history.names:
-            columns[head] = (scale * history[name][-1].double()).tolist()
-    lines = ["agent" + "".join(f"{head:>14}" for head in columns)]
-    for i, key in enumerate(history.keys):
-        lines.append(f"{key:>5}" + "".join(f"{values[i]:14.{0 if values[i] == int(values[i]) > 1 else 3}f}"
-                                           for values in columns.values()))
-    accuracy = 100 * history["test_accuracy"][-1]
-    lines.append(f"test accuracy as downloaded: average {accuracy.mean():.1f} %, best {accuracy.max():.1f} %, server "
-                 f"{100 * history['server_test_accuracy'][-1]:.1f} %")
-    return lines

@@ -6,7 +6,10 @@ and its published code are in `presets`.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
+from typing import Any
 
 from fairfl.runs.settings import Settings
 from fairfl.schedules import Schedule
@@ -18,21 +21,28 @@ def _sgd(lr: float, decay: float, batch_size: int) -> LocalTraining:
 
 
 def _adam(batch_size: int) -> LocalTraining:
-    return LocalTraining(lr=Schedule(1e-3, 0.977), batch_size=batch_size, optimizer="adam")
+    return LocalTraining(Schedule(1e-3, 0.977), 1, batch_size, optimizer="adam")
 
 
-_MNIST = {"model": "mnist_cnn", "size": 600, "rounds": 40, "local": _sgd(0.15, 0.977, 32), "gamma": Schedule(0.5, 0.98),
+_MNIST = {"model": "mnist_cnn", "size": 600, "rounds": 40,
+          "local": _sgd(0.15, 0.977, 32), "gamma": Schedule(0.5, 0.98),
           "accuracy_every": 20, "evaluate_every": 60}
-_CIFAR = {"model": "cifar_cnn", "size": 2000, "rounds": 60, "local": _sgd(0.1, 0.97, 32), "gamma": Schedule(1.0, 0.97),
+_CIFAR = {"model": "cifar_cnn", "size": 2000, "rounds": 60,
+          "local": _sgd(0.1, 0.97, 32), "gamma": Schedule(1.0, 0.97),
           "accuracy_every": 20, "evaluate_every": 60}
-_TEXT = {"model": "text_cnn", "size": None, "rounds": 20, "gamma": Schedule(2.0, 0.9), "accuracy_every": 5,
-         "evaluate_every": 20}
-_DIGITS = {"model": "digits_cnn", "size": None, "rounds": 30, "local": _sgd(0.05, 0.977, 16),
-           "gamma": Schedule(0.5, 0.97), "accuracy_every": 10, "evaluate_every": 10}
+_TEXT = {"model": "text_cnn", "size": None, "rounds": 20, "gamma": Schedule(2.0, 0.9),
+         "accuracy_every": 5, "evaluate_every": 20}
+_DIGITS = {"model": "digits_cnn", "size": None, "rounds": 30,
+           "local": _sgd(0.05, 0.977, 16), "gamma": Schedule(0.5, 0.97),
+           "accuracy_every": 10, "evaluate_every": 10}
+_OWN = {"rounds": 30, "size": None, "local": _sgd(0.05, 0.977, 32),
+        "gamma": Schedule(0.5, 0.98), "accuracy_every": 10, "evaluate_every": 30}
 
 # By data set, and what differs for a partition
-STARTING: dict[str, dict] = {"digits": _DIGITS, "mnist": _MNIST, "cifar10": _CIFAR,
-                             "mr": _TEXT | {"local": _adam(128)}, "sst": _TEXT | {"local": _adam(256)}}
+STARTING: dict[str, dict] = {
+    "digits": _DIGITS, "mnist": _MNIST, "cifar10": _CIFAR,
+    "mr": _TEXT | {"local": _adam(128)}, "sst": _TEXT | {"local": _adam(256)},
+}
 STARTING_FOR: dict[tuple[str, str], dict] = {
     ("mnist", "cla"): {"gamma": Schedule(0.5, 0.96)},
     ("cifar10", "cla"): {"gamma": Schedule(0.5, 0.98), "local": _sgd(0.05, 0.98, 32),
@@ -40,7 +50,8 @@ STARTING_FOR: dict[tuple[str, str], dict] = {
     ("digits", "cla"): {"partition_options": {"replace": True}},
 }
 
-# The best of four candidates for each method, see `book.reproduction.choice`, in the words of `with_choice`
+# The best of four candidates for each method, in the words of `with_choice`; see
+# `book.reproduction.choice`
 CHOSEN: dict[str, dict[str, dict]] = {
     "digits": {
         "standalone": {"lr": 0.2},
@@ -78,45 +89,56 @@ CHOSEN: dict[str, dict[str, dict]] = {
         "cffl": {"lr": 1e-3, "alpha": 2.0},
     },
 }
-SAME_SUM = dict.fromkeys(("dw", "rr", "eu", "eci"), "fedavg")  # they pay in other ways from the sum that FedAvg takes
+# They pay in other ways from the sum that FedAvg takes
+SAME_SUM = dict.fromkeys(("dw", "rr", "eu", "eci"), "fedavg")
+# What a file's name says in words
+NAMED = ("dataset", "partition", "agents", "mechanism", "mechanism_options", "seed",
+         "attacks")
 
 
 def with_choice(settings: Settings, choice: dict) -> Settings:
-    """The settings with the learning rate and, where they are given, Gamma_1, its decay and hyperparameters.
+    """The settings with another learning rate, Gamma_1, its decay and hyperparameters.
 
     Args:
         choice: "lr", "gamma", "gamma_decay", and the mechanism's own options.
     """
     options = dict(choice)
-    local = replace(settings.local, lr=replace(settings.local.lr, first=options.pop("lr")))
-    gamma = replace(settings.gamma, first=options.pop("gamma", settings.gamma.first),
+    lr = replace(settings.local.lr, first=options.pop("lr"))
+    gamma = replace(settings.gamma,
+                    first=options.pop("gamma", settings.gamma.first),
                     decay=options.pop("gamma_decay", settings.gamma.decay))
-    return replace(settings, local=local, gamma=gamma, mechanism_options=settings.mechanism_options | options)
+    return replace(settings, local=replace(settings.local, lr=lr), gamma=gamma,
+                   mechanism_options=settings.mechanism_options | options)
 
 
-def starting(dataset: str = "mnist", partition: str = "pow", agents: int = 10, **changes) -> Settings:
-    """The settings among whose neighbours the recommended ones were chosen; as `recommended`."""
-    own = {"rounds": 30, "size": None, "local": _sgd(0.05, 0.977, 32), "gamma": Schedule(0.5, 0.98),
-           "accuracy_every": 10, "evaluate_every": 30}
+def starting(dataset: str = "mnist", partition: str = "pow", agents: int = 10,
+             **changes: Any) -> Settings:
+    """The settings among whose neighbours the recommended ones were chosen."""
     if dataset not in STARTING and "model" not in changes:
-        raise ValueError(f"no settings for the data set {dataset!r}; known are {', '.join(STARTING)}. For data of "
-                         "your own, name the model too")
-    fields = {**STARTING.get(dataset, own), **STARTING_FOR.get((dataset, partition), {}), "validation": None}
-    return Settings(**{"dataset": dataset, "partition": partition, "agents": agents, **fields, **changes})
+        raise ValueError(f"no settings for the data set {dataset!r}; known are "
+                         f"{', '.join(STARTING)}. For data of your own, name the model "
+                         "too")
+    fields = STARTING.get(dataset, _OWN) | STARTING_FOR.get((dataset, partition), {})
+    named = {"dataset": dataset, "partition": partition, "agents": agents}
+    return Settings(**{**fields, **named, "validation": None, **changes})
 
 
-def recommended(dataset: str = "mnist", partition: str = "pow", agents: int = 10, **changes) -> Settings:
+def recommended(dataset: str = "mnist", partition: str = "pow", agents: int = 10,
+                **changes: Any) -> Settings:
     """The settings we recommend for a data set, a partition and a mechanism, e.g.
     ``recommended("mnist", "pow", agents=5, mechanism="dw", seed=1)``.
 
-    One local epoch a round and a decaying Gamma, so that the server settles; a validation set is held out whatever the
-    mechanism, so that all mechanisms see the same agents. Learning rate, Gamma and hyperparameters are the best of as
-    many candidates for each mechanism (`CHOSEN`). Nested classes of CIFAR-10 and digits (CLA) are drawn with
-    replacement, because there are not enough images of the first classes.
+    One local epoch a round and a decaying Gamma, so that the server settles; a
+    validation set is held out whatever the mechanism, so that all mechanisms see the
+    same agents. Learning rate, Gamma and hyperparameters are the best of as many
+    candidates for each mechanism (`CHOSEN`). Nested classes of CIFAR-10 and digits
+    (CLA) are drawn with replacement, because there are not enough images of the first
+    classes.
 
     Args:
-        changes: fields of `Settings` to set otherwise; hyperparameters in ``mechanism_options`` that are not given
-            stay. A data set of one's own (a ``.npz`` file) needs ``model``.
+        changes: fields of `Settings` to set otherwise; hyperparameters that are not
+            given in ``mechanism_options`` stay. A data set of one's own (a ``.npz``
+            file) needs ``model``.
 
     Raises:
         ValueError: no settings for this data set, and `model` is not given.
@@ -127,5 +149,23 @@ def recommended(dataset: str = "mnist", partition: str = "pow", agents: int = 10
     if not chosen:
         return found
     best = with_choice(found, chosen)
-    given = {name: changes[name] for name in ("local", "gamma") if name in changes}
-    return replace(best, mechanism_options=best.mechanism_options | found.mechanism_options, **given)
+    given = {name: getattr(found, name) for name in ("local", "gamma")
+             if name in changes}
+    options = best.mechanism_options | found.mechanism_options
+    return replace(best, mechanism_options=options, **given)
+
+
+def file_name(settings: Settings) -> str:
+    """A file name's stem that is another for other settings: `Settings.name`, and a
+    short hash of what differs from the settings recommended for what the name says."""
+    plain = settings.to_dict()
+    named: dict[str, Any] = {name: getattr(settings, name) for name in NAMED}
+    if own := settings.dataset not in STARTING:
+        named["model"] = ""
+    usual = recommended(**named).to_dict()
+    other = {name: value for name, value in plain.items() if value != usual[name]}
+    if own:
+        other["dataset"] = plain["dataset"]  # the name holds its last part only
+    text = json.dumps(other, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+    return f"{settings.name}-{digest}" if other else settings.name

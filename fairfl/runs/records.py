@@ -1,6 +1,7 @@
-"""A run as a file: settings, versions, device, checksum of the data, the history and the seconds it took.
+"""A run as a file: settings, versions, device, checksum of the data, history, seconds.
 
-A record in `data/results/` is one JSON file. What it says can be repeated from what it says. The chapters plot records.
+A record in `data/results/` is one JSON file. What it says can be repeated from what it
+says. The chapters plot records; `CONTRIBUTING.md` describes the format.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import torch
 
 import fairfl
 from fairfl.history import History
-from fairfl.runs.files import write_whole
+from fairfl.runs.files import NewerFile, check_schema, write_whole
 from fairfl.runs.settings import Settings
 
 DIGITS = 9  # a float32 comes back as it was
+SCHEMA = 1  # rises when a reader of the older format would misread the newer one
 
 
 class Record(NamedTuple):
@@ -30,20 +32,22 @@ class Record(NamedTuple):
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Of what made the numbers: this library, torch, Python, and other packages by name."""
-    return {"fairfl": fairfl.__version__, "torch": torch.__version__, "python": platform.python_version()} | {
-        package: version(package) for package in packages
-    }
+    """Of this library, torch, Python, and other packages by name."""
+    own = {"fairfl": fairfl.__version__, "torch": torch.__version__}
+    others = {package: version(package) for package in packages}
+    return own | {"python": platform.python_version()} | others
 
 
-def save(record: Record, path: str | Path) -> None:
-    """Write a record, numbers with `DIGITS` significant digits; the file appears whole or not at all.
+def save(record: Record, path: str | Path, replace: bool = True) -> None:
+    """Write a record, numbers with `DIGITS` significant digits, whole or not at all.
 
     Raises:
+        FileExistsError: there is a file, and it may not be replaced.
         OSError: it cannot be written; the message names the file.
     """
-    plain = {"settings": record.settings.to_dict(), **record.about, "history": record.history.to_dict(DIGITS)}
-    write_whole(path, json.dumps(plain, allow_nan=False) + "\n")
+    plain = {"schema": SCHEMA, "settings": record.settings.to_dict(), **record.about,
+             "history": record.history.to_dict(DIGITS)}
+    write_whole(path, json.dumps(plain, allow_nan=False) + "\n", replace)
 
 
 def load(path: str | Path) -> Record:
@@ -51,14 +55,19 @@ def load(path: str | Path) -> Record:
 
     Raises:
         FileNotFoundError: there is none; the message says how to make it.
+        NewerFile: a newer fairfl wrote it; the message names the file.
         ValueError: the file is damaged or not a record; the message names it.
     """
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"no record at {path}; `python -m book.reproduction` writes the records of the book")
+        raise FileNotFoundError(f"no record at {path}; `fairfl run` writes one, "
+                                "`python -m book.reproduction` those of the book")
     try:
-        plain = json.loads(path.read_text())
-        settings, history = Settings.from_dict(plain.pop("settings")), History.from_dict(plain.pop("history"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged or not a record of a run: {error}") from error
-    return Record(settings, history, plain)
+        about = json.loads(path.read_text())
+        check_schema(about.pop("schema", 1), SCHEMA)
+        settings = Settings.from_dict(about.pop("settings"))
+        return Record(settings, History.from_dict(about.pop("history")), about)
+    except NewerFile as error:
+        raise NewerFile(f"{path} cannot be read: {error.args[0]}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged or not a record: {error}") from error

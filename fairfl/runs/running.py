@@ -7,10 +7,12 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from fairfl import attacks, datasets, mechanisms, models, partition, probes
 from fairfl.datasets import Data
@@ -22,76 +24,86 @@ from fairfl.runs.settings import Settings
 
 
 def federation(
-    settings: Settings, data: Data | None = None, device: str | torch.device = "cpu", train: str = "auto"
+    settings: Settings, data: Data | None = None, device: str | torch.device = "cpu",
+    train: str = "auto",
 ) -> Federation:
-    """The federation that the settings describe; `data` saves loading the data set again.
+    """The federation that the settings describe; `data` saves loading the data again.
 
     Raises:
-        ValueError: the settings do not fit each other or the data; the message says what.
-        TypeError: an option that the mechanism, the partition or the network does not have.
+        ValueError: the settings do not fit each other or the data; the message says
+            what.
     """
-    mechanism = mechanisms.build(settings.mechanism, **settings.mechanism_options)
+    mechanism = _made("mechanism_options", mechanisms.build, settings.mechanism,
+                      **settings.mechanism_options)
     data = data or datasets.load(settings.dataset, **settings.dataset_options)
     test, validation = (data.test_x, data.test_y), None
     if settings.validation != 0:
         data, validation = partition.hold_out(data, settings.validation, settings.seed)
-    agents = partition.partition(
-        settings.partition, data, settings.agents, settings.size, settings.seed, **settings.partition_options
-    )
+    agents = _made("partition_options", partition.partition, settings.partition, data,
+                   settings.agents, settings.size, settings.seed,
+                   **settings.partition_options)
     if settings.label_noise:
-        agents = partition.label_noise(agents, settings.label_noise, data.classes, settings.seed)
+        agents = partition.label_noise(agents, settings.label_noise, data.classes,
+                                       settings.seed)
     agents, cheats = attacks.join(agents, attacks.build(settings.attacks))
     return Federation(
-        agents,
-        models.build(settings.model, settings.seed, **_model_options(settings, data)),
-        mechanism,
-        local=settings.local,
-        gamma=settings.gamma,
-        test=test,
-        validation=validation,
-        seed=settings.seed,
-        device=device,
-        train=train,
-        attacks=cheats,
+        agents, _model(settings, data), mechanism, local=settings.local,
+        gamma=settings.gamma, test=test, validation=validation, seed=settings.seed,
+        device=device, train=train, attacks=cheats, buffers=settings.buffers,
     )
 
 
-def _model_options(settings: Settings, data: Data) -> dict:
-    """What the data decide about the network, and the settings' own wishes."""
-    known = {"classes": data.classes}
-    if data.vocabulary:
-        known["vocabulary"] = len(data.vocabulary)
-    return known | settings.model_options
+def _made(field: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What the function gives; an option that it does not take is a ValueError."""
+    try:
+        return function(*args, **options)
+    except TypeError as error:
+        raise ValueError(f"{field} {options}: {error}") from error
+
+
+def _model(settings: Settings, data: Data) -> nn.Module:
+    """The network, told what the data decide about it."""
+    known = {"classes": data.classes, "vocabulary": len(data.vocabulary or ())}
+    taken = models.parameters(settings.model)
+    options = {name: value for name, value in known.items() if value and name in taken}
+    own = ":" in settings.model and data.x.is_floating_point()
+    return models.build(settings.model, settings.seed, data.x.dtype if own else None,
+                        **options | settings.model_options)
 
 
 def standard_probes(settings: Settings) -> Sequence[probes.Probe]:
-    """What is recorded: all that is cheap in every round, losses and accuracies as the settings say."""
-    last, accuracy_every = settings.rounds, settings.accuracy_every or settings.rounds
-    if settings.recorded == "validation":
-        return (probes.every(accuracy_every, probes.validation_accuracy, last, first=False),)
-    if settings.recorded == "guarantee":
-        k, wanted = settings.evaluate_every, (probes.union_loss, probes.server_gradient)
-        seen = (probes.every(k, probe, last) for probe in wanted)
-        return probes.log, probes.download, probes.server_distance, *seen
-    if settings.recorded == "losses":
-        wanted = [probes.shard_losses, probes.server_gradient]
-        wanted += [probes.true_loss] * bool(settings.label_noise)
-        seen = (probes.every(settings.evaluate_every, probe, last) for probe in wanted)
-        tested = probes.every(accuracy_every, probes.test_results, last, first=False)
-        return probes.log, probes.download, probes.server_distance, *seen, tested
-    if settings.recorded == "end":
-        losses = (probes.every(last, probe, first=False) for probe in (probes.union_loss, probes.own_loss))
-        return probes.log, probes.lengths, probes.every(accuracy_every, probes.test_results, last, first=False), *losses
+    """What is recorded: all that is cheap in every round, losses and accuracies as the
+    settings say, see `Settings`."""
+    last, k = settings.rounds, settings.evaluate_every
+    tests_every = settings.accuracy_every or last
+
+    def tested(probe: probes.Probe) -> probes.Probe:
+        return probes.every(tests_every, probe, last, first=False)
+
     cheap = (probes.log, probes.download, probes.server_distance)
-    k = settings.evaluate_every
-    losses = (probes.every(k, probe) for probe in (probes.union_loss, probes.own_loss))
-    cosines = (probes.every(settings.cosines_every, probes.cosines),) if settings.cosines_every else ()
+    if settings.recorded == "validation":
+        return (tested(probes.validation_accuracy),)
+    if settings.recorded == "guarantee":
+        wanted = probes.union_loss, probes.server_gradient
+        return *cheap, *(probes.every(k, probe, last) for probe in wanted)
+    if settings.recorded == "losses":
+        noisy = (probes.true_loss,) * bool(settings.label_noise)
+        losses = (probes.every(k, probe, last)
+                  for probe in (probes.shard_losses, probes.server_gradient, *noisy))
+        return *cheap, *losses, tested(probes.test_results)
+    if settings.recorded == "end":
+        losses = (probes.every(last, probe, first=False)
+                  for probe in (probes.union_loss, probes.own_loss))
+        return probes.log, probes.lengths, tested(probes.test_results), *losses
+    seen = [probes.every(k, probe) for probe in (probes.union_loss, probes.own_loss)]
     if settings.accuracy_every is None:
-        accuracies = (probes.every(2 * k, probes.test_accuracy),)
+        seen.append(probes.every(2 * k, probes.test_accuracy))
     else:
         both = (probes.test_accuracy, probes.trained_test_accuracy)
-        accuracies = tuple(probes.every(settings.accuracy_every, probe, last) for probe in both)
-    return (*cheap, *losses, *accuracies, *cosines)
+        seen += [probes.every(settings.accuracy_every, probe, last) for probe in both]
+    if settings.cosines_every:
+        seen.append(probes.every(settings.cosines_every, probes.cosines))
+    return *cheap, *seen
 
 
 def run(
@@ -111,73 +123,85 @@ def run(
         device: where to train.
         progress: show a progress bar with rounds, time left and current accuracies.
         train: see `Federation`; backends agree within rounding.
-        checkpoint_file: if it exists, the run goes on from it; it is written every `checkpoint_every` rounds and
-            whenever the run ends before its last round, by Ctrl-C or by an error. It stays when the run has ended;
-            whoever has saved the record may delete it.
+        checkpoint_file: if it exists, the run goes on from it; it is written every
+            `checkpoint_every` rounds and whenever the run ends, by Ctrl-C and by an
+            error, too. It stays; whoever has saved the record may delete it.
         after: called after each round; what it raises ends the run.
 
     Raises:
-        ValueError: as in `federation`; the checkpoint is damaged, or of other settings or data.
+        ValueError: as in `federation`; the checkpoint is damaged, or of other settings
+            or data; the record could not hold the settings.
         OSError: the checkpoint cannot be written; the one before it is still there.
         UpdateError: an agent's update is NaN or infinite.
     """
     begin = time.perf_counter()
+    wanted = settings.to_dict()
     data = data or datasets.load(settings.dataset, **settings.dataset_options)
     fed = federation(settings, data, device, train)
-    about = {
+    history, before = History(fed.setting.keys), 0.0
+    if checkpoint_file and Path(checkpoint_file).exists():
+        history, before = _resume(checkpoint_file, settings, data, fed)
+
+    def seconds() -> float:
+        return before + time.perf_counter() - begin
+
+    def keep() -> None:
+        if checkpoint_file and history.last:
+            about = {"settings": wanted, "data": data.sha256, "seconds": seconds()}
+            checkpoint.save(checkpoint_file, history, about)
+
+    def after_round(history: History) -> None:
+        if history.last and history.last.t % checkpoint_every == 0:
+            keep()
+        after(history)
+
+    done = history.last.t if history.last else 0
+    try:
+        fed.run(settings.rounds - done, standard_probes(settings), history, progress,
+                after_round)
+    except BaseException as error:
+        if not isinstance(error, OSError):  # then a checkpoint could not be written
+            keep()
+        raise
+    if settings.rounds % checkpoint_every:
+        with suppress(OSError):  # the record may still find room
+            keep()
+    about = _about(fed, data) | {"seconds": round(seconds(), 2)}
+    return Record(settings, history, about)
+
+
+def _about(fed: Federation, data: Data) -> dict[str, Any]:
+    """What else a record says of how its numbers were made."""
+    cuda = fed.device.type == "cuda"
+    cpu = f"CPU, {platform.machine()}, {sys.platform}"
+    return {
         "versions": versions(),
-        "device": torch.cuda.get_device_name(fed.device) if fed.device.type == "cuda" else _cpu(),
+        "device": torch.cuda.get_device_name(fed.device) if cuda else cpu,
         "threads": torch.get_num_threads(),
         "training": fed.backend,
         "data": {"sha256": data.sha256, "original": data.original},
         "precision": str(fed.initial.dtype).removeprefix("torch."),
         "parameters": fed.layout.dimension,
     }
-    history, before = History(fed.setting.keys), 0.0
-    if checkpoint_file and Path(checkpoint_file).exists():
-        history, before = _resume(checkpoint_file, settings, data, fed)
-
-    def keep() -> None:
-        if checkpoint_file and history.last:
-            spent = before + time.perf_counter() - begin
-            checkpoint.save(checkpoint_file, history,
-                            {"settings": settings.to_dict(), "data": data.sha256, "seconds": spent})
-
-    def after_round(history: History) -> None:
-        if history.last.t % checkpoint_every == 0:
-            keep()
-        after(history)
-
-    done = history.last.t if history.last else 0
-    try:
-        fed.run(settings.rounds - done, standard_probes(settings), history, progress, after_round)
-    except BaseException as error:
-        if not isinstance(error, OSError):  # then it is the checkpoint that could not be written
-            keep()
-        raise
-    about["seconds"] = round(before + time.perf_counter() - begin, 2)
-    return Record(settings, history, about)
 
 
-def _resume(path: str | Path, settings: Settings, data: Data, fed: Federation) -> tuple[History, float]:
+def _resume(path: str | Path, settings: Settings, data: Data, fed: Federation,
+            ) -> tuple[History, float]:
     """The history to go on with and the seconds that it took."""
     found = checkpoint.load(path, fed.device)
     then = Settings.from_dict(found.about["settings"])
-    pairs = ((field.name, getattr(then, field.name), getattr(settings, field.name)) for field in fields(Settings))
-    if other := [f"{name} {old!r}, not {new!r}" for name, old, new in pairs if old != new]:
-        raise ValueError(f"{path} is the checkpoint of a run with other settings: {'; '.join(other)}")
+    if other := then.differences(settings):
+        raise ValueError(f"{path} is the checkpoint of a run with other settings: "
+                         f"{'; '.join(other)}")
     if found.about["data"] != data.sha256:
-        raise ValueError(f"{path} is the checkpoint of a run on other data: sha256 {found.about['data']}, not "
-                         f"{data.sha256}")
+        raise ValueError(f"{path} is the checkpoint of a run on other data: sha256 "
+                         f"{found.about['data']}, not {data.sha256}")
     return found.history, found.about["seconds"]
 
 
-def _cpu() -> str:
-    return f"CPU, {platform.machine()}, {sys.platform}"
-
-
-def replay(record: Record, rounds: int, data: Data | None = None) -> tuple[History, History]:
-    """Run the first rounds of a record again: (what is recorded of them, what they give now).
+def replay(record: Record, rounds: int,
+           data: Data | None = None) -> tuple[History, History]:
+    """Run the first rounds of a record again: (what it says of them, what they give).
 
     Only the order of summation may differ, so compare with a tolerance.
     """
