@@ -16,6 +16,7 @@ from book.reproduction import counts, durations, execution, verification
 from book.reproduction.base import Run
 from book.reproduction.plan import TARGETS
 from fairfl import datasets
+from fairfl.runs.files import NewerFile
 
 
 @click.group(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
@@ -109,6 +110,8 @@ def _selected(name: str, wanted: tuple[str, ...], seeds: tuple[int, ...]) -> lis
 def _missing(runs: list[Run], results: Path) -> list[Run]:
     try:
         return execution.missing(runs, results)
+    except NewerFile as error:
+        raise click.ClickException(str(error)) from error
     except ValueError as error:
         raise click.ClickException(f"{error}; delete it to compute it anew") from error
 

@@ -17,6 +17,7 @@ from book.reproduction.base import Run
 from fairfl import datasets
 from fairfl.history import History
 from fairfl.runs import checkpoint, records, running
+from fairfl.runs.files import NewerFile
 from fairfl.runs.settings import Settings
 
 
@@ -125,6 +126,8 @@ def _fits(file: Path, settings: Settings) -> bool:
     """Whether a checkpoint is of these settings; one of others is of no use any more, since the plan has changed."""
     try:
         return Settings.from_dict(checkpoint.load(file).about["settings"]) == settings
+    except NewerFile:
+        raise
     except ValueError:
         return False
 

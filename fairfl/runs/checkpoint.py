@@ -43,7 +43,7 @@ def save(path: str | Path, history: History, about: dict) -> None:
     assert last is not None, "a history without a round"
     arrays = {"server": last.server, "models": last.models, "buffers": last.buffers}
     arrays |= {f"downloads/{name}": value for name, value in last.downloads.items()}
-    numbers = {}
+    numbers: dict[str, float] = {}
     for name, value in last.state.items():
         if isinstance(value, Tensor):
             arrays[f"state/{name}"] = value

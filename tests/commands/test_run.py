@@ -157,7 +157,7 @@ def test_wrong_usage_is_exit_code_2_and_leaves_nothing(wrong, word, tmp_path):
     (["--set", "dataset_options.vocabulary=all"], "unknown option 'vocabulary'"),
     (["--agents", "41", "--size", "10", "--set", "mechanism_options.valuation=exact"],
      "41 agents needs 2^41 coalitions"),
-    (["--attack", "9=zero"], "no agent '9' to cheat"),
+    (["--attack", "9=zero"], "agent '9'"),
     (["--model", "nowhere:Net"], "No module named 'nowhere'"),
     (["--model", "json:Net"], "has no attribute 'Net'"),
     (["--model", "json:JSONDecoder"], "is a JSONDecoder, not a torch.nn.Module"),
