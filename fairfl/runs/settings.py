@@ -106,12 +106,12 @@ class Settings:
         _checks.known("recorded", self.recorded, RECORDED)
         for name, schedule in (("gamma", self.gamma), ("local.lr", self._rate)):
             try:
-                last = schedule(self.rounds)
+                fits = schedule(self.rounds) < math.inf
             except OverflowError:
-                last = math.inf
-            if not 0 < last < math.inf:
-                raise ValueError(f"{name} is {last} in round {self.rounds}; "
-                                 "its decay must be nearer to 1")
+                fits = False
+            if not fits:
+                raise ValueError(f"{name} is beyond all numbers in round {self.rounds}; "
+                                 "its decay must be smaller")
 
     def _rate(self, t: int) -> float:
         return self.local.rate(t, self.local.epochs - 1)
