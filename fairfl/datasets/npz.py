@@ -94,7 +94,7 @@ def _faults(arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
     if second.dtype != first.dtype or second.shape[1:] != first.shape[1:]:
         row = ", ".join(map(str, first.shape[1:]))
         yield test_x, f"must be like {x}, {first.dtype} of shape (n, {row})"
-    classes = len({*np.unique(labels).tolist(), *np.unique(test_labels).tolist()})
+    classes = len(np.unique(np.concatenate([labels, test_labels])))
     for name in (y, test_y):
         if arrays[name].max() >= classes:
             yield name, (f"holds the label {arrays[name].max()}; {y} and {test_y} hold "

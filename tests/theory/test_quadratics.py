@@ -26,7 +26,8 @@ def logistic(ridge=0.1):
 
 def test_the_batched_step_is_that_of_the_mechanism():
     """Each of three federations by itself through `mechanisms.CGSV`, over several
-    rounds, on drawn updates; one agent uploads nothing, in one round nobody does."""
+    rounds, on drawn updates; one agent uploads nothing, and nobody does in the first
+    round of one federation and in the fifth of another."""
     agents, d = 4, 9
     ones = torch.ones(agents, dtype=torch.int64)
     setting = Setting(tuple("abcd"), d, ones, ones, (slice(0, d),))
@@ -40,6 +41,8 @@ def test_the_batched_step_is_that_of_the_mechanism():
         updates[1, 2] = 0
         if t == 5:
             updates[0] = 0
+        if t == 1:
+            updates[2] = 0
         gamma = 0.5 * 0.9**t
         total, v, average, weights = quadratics.step(
             updates, average, weights, gamma, 0.95, 2.0, 1e-3
