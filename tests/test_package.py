@@ -49,7 +49,26 @@ def test_the_wheel_holds_the_library_and_nothing_else(tmp_path):
     tops = {name.split("/")[0] for name in names}
     assert tops == {"fairfl", f"fairfl-{fairfl.__version__}.dist-info"}
     expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fairfl").rglob("*.py")}
-    assert expected <= set(names)
+    assert expected | {"fairfl/py.typed"} <= set(names)
+    entry = f"fairfl-{fairfl.__version__}.dist-info/entry_points.txt"
+    assert "fairfl = fairfl.__main__:main" in zipfile.ZipFile(wheel).read(entry).decode()
+
+
+def test_the_library_needs_no_plotting():
+    code = """
+import importlib, sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("matplotlib", "ipywidgets", "IPython"):
+            raise ImportError(name)
+sys.meta_path.insert(0, Blocker())
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+from fairfl import metrics
+assert metrics.fairness([1, 2, 3], [1, 2, 4]) > 90
+"""
+    names = [name for name in MODULES if name != "fairfl.figures"]
+    subprocess.run([sys.executable, "-c", code, *names], cwd=ROOT, check=True)
 
 
 def name_and_bound(line):
@@ -57,7 +76,10 @@ def name_and_bound(line):
 
 
 def test_the_core_dependencies_agree_with_the_requirements():
-    core = dict(map(name_and_bound, tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    core = dict(map(name_and_bound, project["dependencies"]))
+    assert not {"matplotlib", "ipywidgets"} & core.keys()
+    core |= map(name_and_bound, project["optional-dependencies"]["book"])
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     book = dict(name_and_bound(line) for line in lines if line and not line.startswith("#"))
     assert core.keys() <= book.keys()

@@ -2,12 +2,15 @@
 
 import re
 import runpy
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
+from book.reproduction.command import reproduce
 from fairfl.__main__ import main
 from fairfl.runs import records
 
@@ -40,7 +43,7 @@ def test_the_example_of_a_mechanism_runs_as_printed(tmp_path, capsys):
     script.write_text(EXAMPLES[2])
     found = runpy.run_path(str(script))
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert names == ["Effort", "CGSV", "FedAvg", "Standalone"] and len(EXAMPLES) == 4
+    assert names == ["Effort", "CGSV", "FedAvg", "Standalone"] and len(EXAMPLES) == 5
     history = found["federation"].Federation(found["agents"], found["models"].build("digits_cnn", seed=0),
                                              found["Effort"]()).run(1)
     lengths, reward = history["length"][-1], history.last.step.reward
@@ -56,6 +59,30 @@ def test_the_example_of_a_record_runs_as_printed(tmp_path, monkeypatch):
     assert records.load("record.json").settings == found["wanted"]
 
 
+def test_a_network_and_data_of_ones_own_as_printed(tmp_path, monkeypatch, capsys):
+    (tmp_path / "network.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Sequential):\n"
+        "    def __init__(self, classes, hidden):\n"
+        "        super().__init__(nn.Linear(4, hidden), nn.ReLU(),\n"
+        "                         nn.Linear(hidden, classes))\n")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 4))
+    y = (x[:, 0] > 0).astype(int)
+    np.savez(tmp_path / "mine.npz", x=x[:200], y=y[:200], test_x=x[200:], test_y=y[200:])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (line,) = re.findall(r"^fairfl (run .*mine.json)$", README, re.MULTILINE)
+    result = CliRunner().invoke(main, [*line.split(), "--rounds", "3"])
+    assert result.exit_code == 0, result.output
+    script = tmp_path / "own.py"
+    script.write_text(EXAMPLES[4].replace("agents=5", "agents=5, rounds=3"))
+    found = runpy.run_path(str(script))
+    record = records.load("mine.json")
+    assert record.settings == found["settings"]
+    assert record.history["r"].shape == (3, 5) and "tensor" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("text", [README, (ROOT / "CONTRIBUTING.md").read_text()], ids=["README", "CONTRIBUTING"])
 def test_every_target_and_file_it_names_exists(text):
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -67,7 +94,8 @@ def test_every_target_and_file_it_names_exists(text):
 
 
 def test_the_commands_named_run():
-    assert CliRunner().invoke(main, ["reproduce", "fig2", "--help"]).exit_code == 0
+    for name in ("fig2", "updates", "status", "verify"):
+        assert CliRunner().invoke(reproduce, [name, "--help"]).exit_code == 0
 
 
 def test_the_picture_is_drawn_from_the_record_it_names():
@@ -82,5 +110,3 @@ def test_the_picture_is_drawn_from_the_record_it_names():
         drawn = torch.tensor([line.get_ydata()[-1] for line in axes.lines])
         torch.testing.assert_close(drawn.double(), record.history[name][-1])
     plt.close(figure)
-    assert CliRunner().invoke(main, ["reproduce", "updates", "--help"]).exit_code == 0
-    assert CliRunner().invoke(main, ["bench", "valuation", "--help"]).exit_code == 0
