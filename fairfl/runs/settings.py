@@ -110,8 +110,8 @@ class Settings:
             except OverflowError:
                 fits = False
             if not fits:
-                raise ValueError(f"{name} is beyond all numbers in round {self.rounds}; "
-                                 "its decay must be smaller")
+                raise ValueError(f"{name} is beyond all numbers in round "
+                                 f"{self.rounds}; its decay must be smaller")
 
     def _rate(self, t: int) -> float:
         return self.local.rate(t, self.local.epochs - 1)
