@@ -34,7 +34,8 @@ METHODS: dict[str, tuple[str, dict]] = {
     "cgsv-beta2": ("cgsv", {"beta": 2.0}),
 }
 # Rows of Table 3, and the value that the paper approximates
-TIMED = {name: METHODS[name] for name in ("fedavg", "qffl", "cffl", "eci", "dw", "rr", "eu", "cgsv-beta1")}
+TIMED = {name: METHODS[name]
+         for name in ("fedavg", "qffl", "cffl", "eci", "dw", "rr", "eu", "cgsv-beta1")}
 TIMED["cgsv-exact"] = ("cgsv", {"beta": 1.0, "valuation": "exact"})
 
 

@@ -14,12 +14,13 @@ import click
 
 from book.reproduction import counts, durations, execution, verification
 from book.reproduction.base import Run
-from book.reproduction.plan import TARGETS
+from book.reproduction.targets import TARGETS
 from fairfl import datasets
 from fairfl.runs.files import NewerFile
 
 
-@click.group(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"show_default": True,
+                               "help_option_names": ["-h", "--help"]})
 def reproduce() -> None:
     """Measure the paper's tables and figures again.
 
@@ -208,7 +209,8 @@ def verify(what, wanted, seeds, data_root, results, rounds, whole) -> None:
         settings = run.settings
         try:
             if data is None or data.name != settings.dataset:
-                data = datasets.load(settings.dataset, data_root, **settings.dataset_options)
+                data = datasets.load(settings.dataset, data_root,
+                                     **settings.dataset_options)
             again = settings.rounds if whole else rounds
             found = verification.verify(run, results, again, data)
         except ValueError as error:
@@ -235,7 +237,8 @@ def count(names: tuple[str, ...], data_root: Path | None, output: Path) -> None:
     NAMES: as of `fairfl data`.  [default: all that have a name]
     """
     try:
-        found = {name: counts.of(name, data_root) for name in names or datasets.DATASETS}
+        found = {name: counts.of(name, data_root) for name in names
+                 or datasets.DATASETS}
         counts.save(found, output)
     except (ValueError, OSError, datasets.DataError) as error:
         raise click.ClickException(str(error)) from error

@@ -1,4 +1,5 @@
-"""Counts of what the data sets hold, for pages that are built where the data sets are not at hand."""
+"""Counts of what the data sets hold, for pages that are built where the data sets are
+not at hand."""
 
 from __future__ import annotations
 
@@ -20,20 +21,24 @@ def of(name: str, root: str | os.PathLike | None = None) -> dict:
     Raises: as `datasets.load`, which is called without fetching anything.
     """
     data = datasets.load(name, root, download=False)
-    parts = {"training": (data.x, data.y), "validation": data.validation, "test": (data.test_x, data.test_y)}
+    parts = {"training": (data.x, data.y), "validation": data.validation,
+             "test": (data.test_x, data.test_y)}
     found = {
         "sha256": data.sha256,
         "original": data.original,
         "shape": list(data.x.shape[1:]),
-        **{part: pair and torch.bincount(pair[1], minlength=data.classes).tolist() for part, pair in parts.items()},
+        **{part: pair and torch.bincount(pair[1], minlength=data.classes).tolist()
+           for part, pair in parts.items()},
     }
     if data.vocabulary:
         everything = datasets.load(name, root, download=False, vocabulary="all")
         found["words"] = {
-            "training": len(data.vocabulary) - 2,  # but for the padding and the unknown word
+            # but for the padding and the unknown word
+            "training": len(data.vocabulary) - 2,
             "all": len(everything.vocabulary) - 2,
             "unknown in test": int((data.test_x == 1).sum()),
-            **{f"lengths, {part}": _lengths(pair[0]) for part, pair in parts.items() if pair},
+            **{f"lengths, {part}": _lengths(pair[0]) for part, pair in parts.items()
+               if pair},
         }
     return found
 
@@ -45,7 +50,9 @@ def _lengths(x: Tensor) -> list[int]:
 
 
 def save(found: dict[str, dict], path: str | os.PathLike) -> None:
-    """Write the counts as JSON, a line for each data set; the file appears whole or not at all."""
+    """Write the counts as JSON, a line for each data set; the file appears whole or not
+    at all."""
     record = {"versions": {"fairfl": fairfl.__version__}, **found}
-    lines = (f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in record.items())
+    lines = (f"{json.dumps(name)}: {json.dumps(entry)}"
+             for name, entry in record.items())
     write_whole(Path(path), "{" + ",\n ".join(lines) + "}\n")

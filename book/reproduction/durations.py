@@ -26,7 +26,8 @@ def recorded(results: Path, device: str = "cpu") -> dict[tuple, float]:
     for file in sorted(results.rglob("*.json")):
         try:
             plain = json.loads(file.read_text())
-            settings, took, where = (plain[name] for name in ("settings", "seconds", "device"))
+            settings, took, where = (plain[name]
+                                     for name in ("settings", "seconds", "device"))
             settings = Settings.from_dict(settings)
         except (ValueError, KeyError, TypeError):
             continue  # no record of a run

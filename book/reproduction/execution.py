@@ -1,4 +1,5 @@
-"""Run what is missing, several runs side by side, until all is done or the time is spent."""
+"""Run what is missing, several runs side by side, until all is done or the time is
+spent."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class Stopped(Exception):
 
 
 def missing(runs: Sequence[Run], results: Path) -> list[Run]:
-    """Those without a record, and those whose record has other settings than they should."""
+    """Those without a record, and those whose record has other settings than they
+    should."""
     return [run for run in runs if not is_done(run, results)]
 
 
@@ -59,9 +61,10 @@ def execute(
 ) -> list[Outcome]:
     """Run all of `runs` and write their records below `results`.
 
-    Each worker is a process with one core. At Ctrl-C or a polite kill, and when the budget is spent, the runs at work
-    stop after their present round and leave checkpoints beside their records' places, from which the next call goes on.
-    A run that fails is reported and does not stop the others.
+    Each worker is a process with one core. At Ctrl-C or a polite kill, and when the
+    budget is spent, the runs at work stop after their present round and leave
+    checkpoints beside their records' places, from which the next call goes on. A run
+    that fails is reported and does not stop the others.
 
     Args:
         budget: seconds; None: no limit.
@@ -74,7 +77,8 @@ def execute(
     def end(*_) -> None:
         stop.set()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, end)
+              for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with ProcessPoolExecutor(workers, context, _begin, (stop,)) as pool:
             working: dict[Future, Run] = {}
@@ -85,10 +89,12 @@ def execute(
                     working[pool.submit(_work, *plain)] = run
                 if not working:
                     break
-                for future in wait(working, timeout=1.0, return_when=FIRST_COMPLETED).done:
+                for future in wait(working, timeout=1.0,
+                                   return_when=FIRST_COMPLETED).done:
                     run = working.pop(future)
                     error = future.exception()
-                    state, detail = ("failed", repr(error)) if error else future.result()
+                    state, detail = ("failed",
+                                     repr(error)) if error else future.result()
                     outcomes.append(Outcome(run, state, detail))
                     report(outcomes[-1])
     finally:
@@ -123,7 +129,8 @@ def _load(dataset: str, options: tuple, root: Path | None) -> datasets.Data:
 
 
 def _fits(file: Path, settings: Settings) -> bool:
-    """Whether a checkpoint is of these settings; one of others is of no use any more, since the plan has changed."""
+    """Whether a checkpoint is of these settings; one of others is of no use any more,
+    since the plan has changed."""
     try:
         return Settings.from_dict(checkpoint.load(file).about["settings"]) == settings
     except NewerFile:
@@ -133,23 +140,26 @@ def _fits(file: Path, settings: Settings) -> bool:
 
 
 def _work(
-    file: str, plain: dict, results: Path, root: Path | None, device: str, deadline: float
+    file: str, plain: dict, results: Path, root: Path | None, device: str,
+    deadline: float
 ) -> tuple[str, str]:
     run = Run(file, Settings.from_dict(plain))
     path = run.path(results)
     kept = path.with_name(path.name + ".checkpoint")
 
     def after(history: History) -> None:
-        if history.last.t < run.settings.rounds and (_stop.is_set() or time.time() > deadline):
+        if history.last.t < run.settings.rounds and (_stop.is_set()
+                                                     or time.time() > deadline):
             raise Stopped(f"after round {history.last.t} of {run.settings.rounds}")
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if kept.exists() and not _fits(kept, run.settings):
             kept.unlink()
-        data = _load(run.settings.dataset, tuple(sorted(run.settings.dataset_options.items())), root)
-        record = running.run(run.settings, data, device, checkpoint_file=kept, checkpoint_every=20,
-                                 after=after)
+        data = _load(run.settings.dataset,
+                     tuple(sorted(run.settings.dataset_options.items())), root)
+        record = running.run(run.settings, data, device, checkpoint_file=kept,
+                             checkpoint_every=20, after=after)
         records.save(record, path)
     except Stopped as stopped:
         return "stopped", str(stopped)

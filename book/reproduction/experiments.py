@@ -1,4 +1,5 @@
-"""Experiments of single chapters: Fig. 2 of Xu et al. (2021), and real updates to value."""
+"""Experiments of single chapters: Fig. 2 of Xu et al. (2021), and real updates to
+value."""
 
 from __future__ import annotations
 
@@ -8,20 +9,24 @@ from fairfl.training import LocalTraining
 
 
 def label_noise(dataset: str = "mnist", seed: int = 0) -> Settings:
-    """The federation of Sec. 3.4 and Fig. 2: five agents with 20, 40, 60, 0 and 0 % of their labels wrong.
+    """The federation of Sec. 3.4 and Fig. 2: five agents with 20, 40, 60, 0 and 0 % of
+    their labels wrong.
 
-    "mnist": 600 images an agent; one full-batch gradient step a round, as the paper writes local training. "digits",
-    for a laptop: 240 images an agent, one epoch of small batches a round. In both Gamma decays, so that the server
-    settles.
+    "mnist": 600 images an agent; one full-batch gradient step a round, as the paper
+    writes local training. "digits", for a laptop: 240 images an agent, one epoch of
+    small batches a round. In both Gamma decays, so that the server settles.
 
     Raises:
         ValueError: another data set.
     """
-    common = {"partition": "uni", "agents": 5, "gamma": Schedule(0.5, 0.97), "mechanism_options": {"beta": 1.0},
-              "label_noise": (0.2, 0.4, 0.6, 0.0, 0.0), "evaluate_every": 5, "seed": seed}
+    common = {"partition": "uni", "agents": 5, "gamma": Schedule(0.5, 0.97),
+              "mechanism_options": {"beta": 1.0},
+              "label_noise": (0.2, 0.4, 0.6, 0.0, 0.0), "evaluate_every": 5,
+              "seed": seed}
     if dataset == "mnist":
         local = LocalTraining(lr=Schedule(0.15, 0.977), batch_size=None)
-        return Settings("mnist", size=600, model="mnist_cnn", rounds=60, local=local, **common)
+        return Settings("mnist", size=600, model="mnist_cnn", rounds=60, local=local,
+                        **common)
     if dataset == "digits":
         local = LocalTraining(lr=Schedule(0.05, 0.977), batch_size=16)
         return Settings("digits", size=240, model="digits_cnn", rounds=30, local=local,
@@ -30,9 +35,11 @@ def label_noise(dataset: str = "mnist", seed: int = 0) -> Settings:
 
 
 def updates(dataset: str = "mnist", seed: int = 0) -> dict[str, Settings]:
-    """Real updates to value: ten agents whose data differ in four ways, the cosines of their updates recorded.
+    """Real updates to value: ten agents whose data differ in four ways, the cosines of
+    their updates recorded.
 
-    "uni": alike; "pow": unequal sizes; "cla": one to ten classes; "noise": up to 80 % of the labels wrong.
+    "uni": alike; "pow": unequal sizes; "cla": one to ten classes; "noise": up to 80 %
+    of the labels wrong.
 
     Raises:
         ValueError: another data set than "mnist" or "digits".
@@ -40,9 +47,11 @@ def updates(dataset: str = "mnist", seed: int = 0) -> dict[str, Settings]:
     if dataset not in ("mnist", "digits"):
         raise ValueError(f"unknown data set {dataset!r} for this experiment; known are 'mnist' and 'digits'")
     size, rounds = (600, 20) if dataset == "mnist" else (120, 10)
-    local = LocalTraining(lr=Schedule(0.05, 0.977), batch_size=32 if dataset == "mnist" else 16)
-    common = {"agents": 10, "size": size, "model": f"{dataset}_cnn", "rounds": rounds, "local": local, "seed": seed,
-              "gamma": Schedule(0.5, 0.97), "mechanism_options": {"beta": 1.0}, "evaluate_every": rounds,
+    local = LocalTraining(lr=Schedule(0.05, 0.977),
+                          batch_size=32 if dataset == "mnist" else 16)
+    common = {"agents": 10, "size": size, "model": f"{dataset}_cnn", "rounds": rounds,
+              "local": local, "seed": seed, "gamma": Schedule(0.5, 0.97),
+              "mechanism_options": {"beta": 1.0}, "evaluate_every": rounds,
               "cosines_every": 5}
     noise = (0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
     replace = {"replace": True} if dataset == "digits" else {}

@@ -1,13 +1,13 @@
-"""Which runs stand behind which table and figure of Xu et al. (2021), the most valuable first."""
+"""Which runs stand behind which table and figure of Xu et al. (2021), the most valuable
+first."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
 
-from book.reproduction import choice, experiments, tuning
+from book.reproduction import experiments
 from book.reproduction.base import METHODS, TIMED, Column, Run
 from fairfl.runs.recommendations import recommended, starting
 from fairfl.schedules import Schedule
@@ -16,30 +16,39 @@ MNIST_10 = tuple(Column("mnist", 10, kind) for kind in ("cla", "pow", "uni"))
 MNIST_20 = tuple(Column("mnist", 20, kind) for kind in ("cla", "pow", "uni"))
 CIFAR_10 = tuple(Column("cifar10", 10, kind) for kind in ("cla", "pow", "uni"))
 TEXT = (Column("sst", 5, "pow"), Column("mr", 5, "pow"))
-DIGITS = tuple(Column("digits", 5, kind) for kind in ("cla", "pow", "uni"))  # not in the paper: for a laptop
-COLUMNS = {column.name: column for column in (*MNIST_10, *TEXT, *DIGITS, *CIFAR_10, *MNIST_20)}
+# Not in the paper: for a laptop
+DIGITS = tuple(Column("digits", 5, kind) for kind in ("cla", "pow", "uni"))
+COLUMNS = {column.name: column
+           for column in (*MNIST_10, *TEXT, *DIGITS, *CIFAR_10, *MNIST_20)}
 
 # More seeds where the spread over seeds decides what can be said
-SEEDS = {**dict.fromkeys((*MNIST_10, *TEXT, *DIGITS), (0, 1, 2)), Column("mnist", 10, "cla"): (0, 1, 2, 3, 4)}
+SEEDS = {**dict.fromkeys((*MNIST_10, *TEXT, *DIGITS), (0, 1, 2)),
+         Column("mnist", 10, "cla"): (0, 1, 2, 3, 4)}
 
 
 def run(column: Column, method: str, seed: int, variant: str = "", **changes) -> Run:
-    """One method on one column; `changes` of the settings make a variant, which needs a name."""
+    """One method on one column; `changes` of the settings make a variant, which needs a
+    name."""
     mechanism, options = {**METHODS, **TIMED}[method]
-    settings = recommended(column.dataset, column.partition, column.agents, mechanism=mechanism,
-                           recorded="end", accuracy_every=None, seed=seed)
+    settings = recommended(column.dataset, column.partition, column.agents,
+                           mechanism=mechanism, recorded="end", accuracy_every=None,
+                           seed=seed)
     options = {**settings.mechanism_options, **options, **changes.pop("options", {})}
-    name = "-".join([column.name, method, *([variant] if variant else []), f"seed{seed}"])
-    return Run(f"runs/{name}.json", replace(settings, mechanism_options=options, **changes))
+    name = "-".join([column.name, method, *([variant] if variant else []),
+                     f"seed{seed}"])
+    return Run(f"runs/{name}.json",
+               replace(settings, mechanism_options=options, **changes))
 
 
 def cells(columns: tuple[Column, ...], seed: int) -> Iterator[Run]:
     """All rows of Tables 1 and 2 in these columns."""
-    return (run(column, method, seed) for column in columns if seed in SEEDS.get(column, (0,)) for method in METHODS)
+    return (run(column, method, seed) for column in columns
+            if seed in SEEDS.get(column, (0,)) for method in METHODS)
 
 
 def scalings(seed: int) -> Iterator[Run]:
-    """How updates are brought to length, for CGSV and FedAvg: with the paper's constant Gamma, clipped, and raw."""
+    """How updates are brought to length, for CGSV and FedAvg: with the paper's constant
+    Gamma, clipped, and raw."""
     for column in MNIST_10:
         decaying = recommended("mnist", column.partition, 10).gamma
         for method in ("cgsv-beta1", "fedavg"):
@@ -49,10 +58,12 @@ def scalings(seed: int) -> Iterator[Run]:
 
 
 def lock_in(seed: int) -> Iterator[Run]:
-    """Does r settle on the right agents when training goes on? CLA for 100 rounds with a slowly decaying Gamma."""
+    """Does r settle on the right agents when training goes on? CLA for 100 rounds with
+    a slowly decaying Gamma."""
     for scaling in ("normalised", "clipped", "raw"):
         for method in ("cgsv-beta1", "fedavg"):
-            yield run(MNIST_10[0], method, seed, f"long-{scaling}", options={"scaling": scaling}, rounds=100,
+            yield run(MNIST_10[0], method, seed, f"long-{scaling}",
+                      options={"scaling": scaling}, rounds=100,
                       gamma=Schedule(0.5, 0.98), accuracy_every=20)
 
 
@@ -60,38 +71,43 @@ def three_agents(seed: int) -> Iterator[Run]:
     """Figs. 4 to 6."""
     for dataset in ("mnist", "cifar10"):
         for kind in ("cla", "pow", "uni"):
-            yield run(Column(dataset, 3, kind), "cgsv-beta1", seed, recorded="all", evaluate_every=1000,
-                      accuracy_every=1000)
+            yield run(Column(dataset, 3, kind), "cgsv-beta1", seed, recorded="all",
+                      evaluate_every=1000, accuracy_every=1000)
 
 
 BETAS = (1.0, 1.2, 1.5, 2.0, 5.0, 10.0, 30.0, 100.0, math.inf)
 
 
 def altruism(seed: int) -> Iterator[Run]:
-    """Fig. 7: CLA with degrees of altruism up to equal rewards; the first four are rows of Table 1."""
+    """Fig. 7: CLA with degrees of altruism up to equal rewards; the first four are rows
+    of Table 1."""
     for beta in BETAS:
         if f"cgsv-beta{beta:g}" in METHODS:
             yield run(MNIST_10[0], f"cgsv-beta{beta:g}", seed)
         else:
-            yield run(MNIST_10[0], "cgsv-beta1", seed, f"beta{beta:g}", options={"beta": beta})
+            yield run(MNIST_10[0], "cgsv-beta1", seed, f"beta{beta:g}",
+                      options={"beta": beta})
 
 
 def timing(columns: tuple[Column, ...] | None = None) -> Iterator[Run]:
-    """Table 3: ten rounds of each method, which tell the time of a mechanism beside the training's."""
+    """Table 3: ten rounds of each method, which tell the time of a mechanism beside the
+    training's."""
     five = (Column("mnist", 5, "pow"), Column("cifar10", 5, "pow"))
-    others = (Column("mnist", 10, "pow"), *TEXT, Column("cifar10", 10, "pow"), Column("mnist", 20, "pow"))
+    others = (Column("mnist", 10, "pow"), *TEXT, Column("cifar10", 10, "pow"),
+              Column("mnist", 20, "pow"))
     for column in columns or (*five, *others):
         for method in TIMED:
             yield run(column, method, 0, "timing", rounds=10)
 
 
 def guarantee() -> Iterator[Run]:
-    """Premise and conclusion of Theorem 2: with a Gamma that decays until the server is nearly at rest, and with the
-    paper's constant one."""
+    """Premise and conclusion of Theorem 2: with a Gamma that decays until the server is
+    nearly at rest, and with the paper's constant one."""
     for kind in ("pow", "cla"):
         for variant, decay in (("settling", 0.95), ("constant", 1.0)):
-            yield run(Column("mnist", 10, kind), "cgsv-beta1", 0, f"guarantee-{variant}", recorded="guarantee",
-                      rounds=60, evaluate_every=5, gamma=Schedule(0.5, decay))
+            yield run(Column("mnist", 10, kind), "cgsv-beta1", 0,
+                      f"guarantee-{variant}", recorded="guarantee", rounds=60,
+                      evaluate_every=5, gamma=Schedule(0.5, decay))
 
 
 def losses() -> Iterator[Run]:
@@ -99,15 +115,18 @@ def losses() -> Iterator[Run]:
     samples: all weightings of the training loss follow from it."""
     for seed in (0, 1, 2):
         for dataset in ("digits", "mnist"):
-            settings = replace(experiments.label_noise(dataset, seed), recorded="losses")
+            settings = replace(experiments.label_noise(dataset, seed),
+                               recorded="losses")
             yield Run(f"losses/fig2-{dataset}-seed{seed}.json", settings)
     for seed in (0, 1, 2):
         for kind in ("pow", "cla"):
             for variant, decay in (("settling", 0.95), ("constant", 1.0)):
                 settings = starting("mnist", kind, 10, mechanism_options={"beta": 1.0},
                                     gamma=Schedule(0.5, decay), rounds=60, seed=seed,
-                                    evaluate_every=5, accuracy_every=None, recorded="losses")
-                yield Run(f"losses/guarantee-{kind}-{variant}-seed{seed}.json", settings)
+                                    evaluate_every=5, accuracy_every=None,
+                                    recorded="losses")
+                yield Run(f"losses/guarantee-{kind}-{variant}-seed{seed}.json",
+                          settings)
     for seed in (0, 1, 2):
         for found in altruism(seed):
             beta = found.settings.mechanism_options["beta"]
@@ -126,17 +145,20 @@ def precisions() -> Iterator[Run]:
             yield run(column, method, 0, "bfloat16", local=local)
 
 
-GRID = {"alpha": (0.0, 0.5, 0.8, 0.95, 0.99), "gamma": (0.05, 0.1, 0.5, 1.0, 2.0), "beta": (0.5, 1.0, 2.0, 5.0)}
+GRID = {"alpha": (0.0, 0.5, 0.8, 0.95, 0.99), "gamma": (0.05, 0.1, 0.5, 1.0, 2.0),
+        "beta": (0.5, 1.0, 2.0, 5.0)}
 
 
 def grid() -> Iterator[Run]:
-    """All combinations of alpha, Gamma and beta on digits, POW, with three seeds, and what each agent reaches alone."""
+    """All combinations of alpha, Gamma and beta on digits, POW, with three seeds, and
+    what each agent reaches alone."""
     column = Column("digits", 5, "pow")
     for seed in (0, 1, 2):
         for alpha in GRID["alpha"]:
             for gamma in GRID["gamma"]:
                 for beta in GRID["beta"]:
-                    settings = run(column, "cgsv-beta1", seed, options={"alpha": alpha, "beta": beta}).settings
+                    settings = run(column, "cgsv-beta1", seed,
+                                   options={"alpha": alpha, "beta": beta}).settings
                     yield Run(f"grid/alpha{alpha:g}-gamma{gamma:g}-beta{beta:g}-seed{seed}.json",
                               replace(settings, gamma=replace(settings.gamma, first=gamma), rounds=30))
 
@@ -144,7 +166,8 @@ def grid() -> Iterator[Run]:
 def label_noise(dataset: str = "mnist") -> Iterator[Run]:
     """Fig. 2."""
     for seed in (0, 1, 2):
-        yield Run(f"fig2-{dataset}-seed{seed}.json", experiments.label_noise(dataset, seed))
+        yield Run(f"fig2-{dataset}-seed{seed}.json",
+                  experiments.label_noise(dataset, seed))
 
 
 def updates(dataset: str = "mnist") -> Iterator[Run]:
@@ -159,80 +182,14 @@ def tables(columns: tuple[Column, ...]) -> list[Run]:
 
 
 def everything() -> list[Run]:
-    """One seed of what the book cannot do without, then more seeds, then the large columns."""
-    found = [*cells(MNIST_10, 0), *cells(TEXT, 0), *cells(DIGITS, 0), *label_noise(), *altruism(0),
-             *three_agents(0), *timing(), *lock_in(0), *scalings(0), *grid(), *updates(), *guarantee(),
-             *precisions(), *losses()]
+    """One seed of what the book cannot do without, then more seeds, then the large
+    columns."""
+    found = [*cells(MNIST_10, 0), *cells(TEXT, 0), *cells(DIGITS, 0), *label_noise(),
+             *altruism(0), *three_agents(0), *timing(), *lock_in(0), *scalings(0),
+             *grid(), *updates(), *guarantee(), *precisions(), *losses()]
     for seed in (1, 2):
-        found += [*cells((*MNIST_10, *TEXT, *DIGITS), seed), *altruism(seed), *lock_in(seed), *scalings(seed)]
-    found += [*cells(CIFAR_10, 0), *cells(MNIST_20, 0), *cells(MNIST_10, 3), *cells(MNIST_10, 4)]
+        found += [*cells((*MNIST_10, *TEXT, *DIGITS), seed), *altruism(seed),
+                  *lock_in(seed), *scalings(seed)]
+    found += [*cells(CIFAR_10, 0), *cells(MNIST_20, 0), *cells(MNIST_10, 3),
+              *cells(MNIST_10, 4)]
     return list({wanted.file: wanted for wanted in found}.values())
-
-
-class Target(NamedTuple):
-    """What a command of `book.reproduction` measures."""
-
-    text: str  # what its help says
-    runs: Callable[[], list[Run]]
-
-
-TARGETS = {
-    "table1": Target(
-        "Accuracies of all methods, Table 1; Table 2 and Fig. 3 are computed from "
-        "these runs.",
-        lambda: tables(tuple(COLUMNS.values()))),
-    "table2": Target(
-        "Fairness of all methods, Table 2: the runs of Table 1.",
-        lambda: tables(tuple(COLUMNS.values()))),
-    "table3": Target(
-        "Time of the mechanisms beside that of the training, Table 3: ten rounds each.",
-        lambda: list(timing())),
-    "fig2": Target(
-        "Five agents, three of them with wrong labels, Fig. 2.",
-        lambda: list(label_noise())),
-    "fig3": Target(
-        "Accuracies of ten agents, Fig. 3: runs of Table 1.",
-        lambda: tables((*MNIST_10, *CIFAR_10))),
-    "fig4": Target(
-        "Three agents, Fig. 4; Figs. 5 and 6 are of the same runs.",
-        lambda: list(three_agents(0))),
-    "fig5": Target(
-        "Three agents, Fig. 5: the runs of Fig. 4.",
-        lambda: list(three_agents(0))),
-    "fig6": Target(
-        "Three agents, Fig. 6: the runs of Fig. 4.",
-        lambda: list(three_agents(0))),
-    "fig7": Target(
-        "Degrees of altruism, Fig. 7.",
-        lambda: [found for seed in (0, 1, 2) for found in altruism(seed)]),
-    "scaling": Target(
-        "Constant Gamma, clipped and raw updates, for CGSV and FedAvg; longer runs "
-        "on CLA.",
-        lambda: [found for seed in (0, 1, 2)
-                 for found in (*lock_in(seed), *scalings(seed))]),
-    "precision": Target(
-        "Two columns of Table 1 in bfloat16.",
-        lambda: list(precisions())),
-    "guarantee": Target(
-        "Premise and conclusion of Theorem 2, with a decaying and a constant Gamma.",
-        lambda: list(guarantee())),
-    "losses": Target(
-        "Fig. 2, the guarantee and Fig. 7 with the loss of each model on each "
-        "agent's samples.",
-        lambda: list(losses())),
-    "grid": Target(
-        "alpha, Gamma and beta on digits.",
-        lambda: list(grid())),
-    "updates": Target(
-        "Ten agents whose updates the chapter on the cosine approximation values.",
-        lambda: list(updates())),
-    "choice": Target(
-        "The candidates among which the settings were chosen, on the validation set.",
-        lambda: list(choice.runs())),
-    "tuning": Target(
-        "More candidates, among which the settings will be chosen anew.",
-        lambda: list(tuning.runs())),
-    "all": Target(
-        "All of these but choice and tuning, the most valuable first.",
-        everything),
-}

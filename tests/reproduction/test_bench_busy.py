@@ -1,4 +1,5 @@
-"""The benchmark beside a neighbour: it is started, it ends whatever happens, it counts."""
+"""The benchmark beside a neighbour: it is started, it ends whatever happens, it
+counts."""
 
 import json
 import signal

@@ -1,4 +1,5 @@
-"""The benchmark of the engine: its loops are right on their own, it compares, and it says what it measured."""
+"""The benchmark of the engine: its loops are right on their own, it compares, and it
+says what it measured."""
 
 import json
 import statistics
@@ -19,7 +20,9 @@ OPTIONS = Options(repeats=2, root=None, seed=0, quick=True)
 
 
 def call(*arguments):
-    return CliRunner().invoke(reproduce, ["bench", "engine", "--quick", "--repeats", "1", *arguments])
+    return CliRunner().invoke(reproduce,
+                              ["bench", "engine", "--quick", "--repeats", "1",
+                               *arguments])
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +36,15 @@ def measured(tmp_path_factory):
 @pytest.mark.slow
 def test_all_parts_are_measured(measured):
     _, found = measured
-    elsewhere = {part for part, here in (("gpu", torch.cuda.is_available()), ("memory", sys.platform == "linux"))
-                 if not here}
+    elsewhere = {part
+                 for part, here in (("gpu", torch.cuda.is_available()),
+                                    ("memory", sys.platform == "linux")) if not here}
     assert {row["part"] for row in found["rows"]} == set(engine.PARTS) - elsewhere
-    assert found["settings"] == {"parts": list(engine.PARTS), "repeats": 1, "seed": 0, "quick": True}
+    assert found["settings"] == {"parts": list(engine.PARTS), "repeats": 1, "seed": 0,
+                                 "quick": True}
     assert found["threads"] == torch.get_num_threads() and set(found["load"]) == {"before", "after"}
-    assert all(row["wanted"] is None for row in found["rows"])  # nothing is judged at such sizes
+    # Nothing is judged at such sizes
+    assert all(row["wanted"] is None for row in found["rows"])
 
 
 @pytest.mark.slow
@@ -64,10 +70,14 @@ def test_the_table_shows_what_the_file_holds(measured):
 
 
 def test_the_table_says_what_was_missed():
-    rows = [cases.row("p", "c", "d", "m", "seconds", [1.0, 3.0, 2.0], 4.0, wanted) for wanted in (3.9, 4.1)]
-    rows += [cases.row("p", "c", "d", "m", "of the training's time", [0.02], 0.02, wanted) for wanted in (0.01, 0.03)]
-    found = {"device": "CPU", "threads": 1, "gpu": None, "load": {"before": 0.0, "after": 0.0}, "rows": rows}
-    verdicts = [line.rsplit(" ", 1)[1] for line in engine.table(found) if "wanted" in line]
+    rows = [cases.row("p", "c", "d", "m", "seconds", [1.0, 3.0, 2.0], 4.0, wanted)
+            for wanted in (3.9, 4.1)]
+    rows += [cases.row("p", "c", "d", "m", "of the training's time", [0.02], 0.02,
+                       wanted) for wanted in (0.01, 0.03)]
+    found = {"device": "CPU", "threads": 1, "gpu": None,
+             "load": {"before": 0.0, "after": 0.0}, "rows": rows}
+    verdicts = [line.rsplit(" ", 1)[1] for line in engine.table(found)
+                if "wanted" in line]
     assert verdicts == ["yes", "MISSED", "MISSED", "yes"]
 
 
@@ -94,7 +104,9 @@ def test_answers_must_be_near_those_of_the_twin_and_are_not_timed_before(gap):
     def method(answer):
         return lambda: (calls.append(1), torch.tensor([answer]))[1]
 
-    case = Case("c", "d", {"a": Method(method(1.0)), "b": Method(method(1.0 + gap), "a")}, tolerance=1e-3)
+    case = Case("c", "d",
+                {"a": Method(method(1.0)), "b": Method(method(1.0 + gap), "a")},
+                tolerance=1e-3)
     with pytest.raises(Disagreement, match="p, c: 'b' differs from 'a'"):
         cases.compare("p", case, OPTIONS)
     assert len(calls) == 2
@@ -121,8 +133,10 @@ def test_the_textbook_networks_are_ours():
 
 def test_the_literal_reward_by_hand():
     total, held = torch.tensor([1.0, -3.0, 2.0, 4.0, 4.0]), torch.ones(2, 5)
-    reference.reward(total, torch.tensor([0.5, 1.0], dtype=F64), [slice(0, 3), slice(3, 5)], held)
-    assert held.tolist() == [[1, -2, 1, 5, 5], [2, -2, 3, 5, 5]]  # floor(1.5) = 1 of three, and a tie
+    reference.reward(total, torch.tensor([0.5, 1.0], dtype=F64),
+                     [slice(0, 3), slice(3, 5)], held)
+    # Floor(1.5) = 1 of three, and a tie
+    assert held.tolist() == [[1, -2, 1, 5, 5], [2, -2, 3, 5, 5]]
     held = torch.zeros(2, 5)
     reference.ranked(total, torch.tensor([0.3, 0.6], dtype=F64), held)
     assert held.tolist() == [[0, 0, 0, 4, 0], [0, -3, 0, 4, 4]]
@@ -130,7 +144,8 @@ def test_the_literal_reward_by_hand():
 
 def test_the_literal_server_finds_the_values():
     updates = torch.randn(3, 40, generator=torch.Generator().manual_seed(0), dtype=F64)
-    weights, held = torch.tensor([0.2, 0.3, 0.5], dtype=F64), torch.zeros(3, 40, dtype=F64)
+    weights, held = torch.tensor([0.2, 0.3, 0.5], dtype=F64), torch.zeros(3, 40,
+                                                                          dtype=F64)
     psi = reference.serve(updates, weights, 0.5, 1.0, [slice(0, 40)], held)
     u = rewards.normalise(updates, 0.5)
     torch.testing.assert_close(psi, cgsv.cosine(u, rewards.aggregate(u, weights)))
@@ -145,7 +160,9 @@ def test_random_numbers_take_the_place_of_missing_data(tmp_path):
     found = subjects.sst(2, tmp_path, 0, False)
     assert found.data == "random numbers in the shape of sst"
     x = torch.cat([agent.x for agent in found.agents])
-    assert x.shape == (8544, 56) and x.min() == 0 and x.max() <= 16_582 and (x[:, 0] > 0).all()
+    assert x.shape == (8544,
+                       56) and x.min() == 0 and x.max() <= 16_582 and (x[:, 0]
+                                                                       > 0).all()
     found = subjects.mnist(5, tmp_path, 0, False)
     assert found.agents[0].x.shape[1:] == (1, 28, 28) and len(found.test[1]) == 10_000
     assert sum(len(agent.y) for agent in found.agents) == 3000

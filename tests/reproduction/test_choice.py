@@ -29,7 +29,8 @@ def test_the_settings_are_those_that_did_best_on_the_validation_set(dataset):
 
 
 def test_the_best_candidate_is_the_highest_after_the_last_round(tmp_path):
-    """The mean over agents and partitions decides, not an earlier round, not one partition."""
+    """The mean over agents and partitions decides, not an earlier round, not one
+    partition."""
     for run in choice.runs(("digits",)):
         history = History(("1", "2"))
         number, partition = int(run.file[-6]), run.settings.partition

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from book.reproduction import command, experiments, plan
+from book.reproduction import command, experiments, targets
 from book.reproduction.__main__ import reproduce
 from book.reproduction.base import Run
 from fairfl import datasets
@@ -18,7 +18,8 @@ def short(monkeypatch):
     runs = [Run(f"fig2-digits-seed{seed}.json",
                 replace(experiments.label_noise("digits", seed), rounds=2, size=40))
             for seed in (0, 1)]
-    monkeypatch.setitem(plan.TARGETS, "fig2", plan.Target("Fig. 2.", lambda: runs))
+    monkeypatch.setitem(targets.TARGETS, "fig2",
+                        targets.Target("Fig. 2.", lambda: runs))
 
 
 def call(*arguments):
@@ -27,7 +28,7 @@ def call(*arguments):
 
 def test_help_says_all_of_every_target():
     text = " ".join(call("--help").output.partition("Commands:")[2].split())
-    for name, target in plan.TARGETS.items():
+    for name, target in targets.TARGETS.items():
         assert f"{name} {target.text}" in text
     assert "..." not in text
     for word in ("bench", "counts", "status", "verify"):
@@ -36,9 +37,9 @@ def test_help_says_all_of_every_target():
 
 def test_help_of_a_target_names_its_options():
     result = call("fig2", "--help")
-    assert plan.TARGETS["fig2"].text in result.output
-    for word in ("dataset", "seed", "data-root", "results", "device", "budget", "workers",
-                 "plan"):
+    assert targets.TARGETS["fig2"].text in result.output
+    for word in ("dataset", "seed", "data-root", "results", "device", "budget",
+                 "workers", "plan"):
         assert f"--{word}" in result.output
 
 

@@ -29,7 +29,8 @@ def call(*arguments):
 def test_counts_by_hand():
     found = counts.of("digits")
     assert found == {
-        "sha256": load("digits").sha256, "original": True, "shape": [1, 8, 8], "validation": None,
+        "sha256": load("digits").sha256, "original": True, "shape": [1, 8, 8],
+        "validation": None,
         "training": [119, 122, 118, 122, 121, 122, 121, 119, 116, 120],
         "test": [59, 60, 59, 61, 60, 60, 60, 60, 58, 60],
     }
@@ -40,8 +41,10 @@ def test_summary_is_written_whole_or_not_at_all(tmp_path):
     result = call("digits", "--output", path)
     assert result.exit_code == 0 and f"wrote {path}" in result.output
     assert json.loads(path.read_text())["digits"] == counts.of("digits")
-    result = call("digits", "mr", "--output", path, "--data-root", tmp_path)  # one is missing
-    assert result.exit_code == 1 and list(json.loads(path.read_text())) == ["versions", "digits"]
+    # One is missing
+    result = call("digits", "mr", "--output", path, "--data-root", tmp_path)
+    assert result.exit_code == 1 and list(json.loads(path.read_text())) == ["versions",
+                                                                            "digits"]
     result = call("digits", "--output", path / "below")
     assert result.exit_code == 1 and "could not be written" in result.output.splitlines()[-1]
 
@@ -52,7 +55,8 @@ def test_the_recorded_counts_are_those_of_the_data(name):
     if (status := datasets.status(name)).state == "missing":
         pytest.skip(f"no {name} in {datasets.data_root()}: set FAIRFL_DATA to a folder that holds it")
     if name == "cifar10" and status.found.original and not record["original"]:
-        record |= {"sha256": status.found.sha256, "original": True, "training": [5000] * 10}
+        record |= {"sha256": status.found.sha256, "original": True,
+                   "training": [5000] * 10}
     assert counts.of(name) == record
 
 
@@ -60,4 +64,5 @@ def test_the_recorded_counts_are_those_of_the_data(name):
 def test_what_is_said_of_a_data_set_is_what_it_holds(name):
     record, samples = json.loads(RECORD.read_text())[name], datasets.DATASETS[name].ABOUT.samples
     if record["original"]:
-        assert tuple(sum(record[part] or [0]) for part in ("training", "validation", "test")) == samples
+        assert tuple(sum(record[part] or [0])
+                     for part in ("training", "validation", "test")) == samples

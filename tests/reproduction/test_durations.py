@@ -27,7 +27,8 @@ def test_the_median_of_a_round_of_the_same_kind_times_the_rounds(tmp_path):
     write(tmp_path, "e", 70.0, agents=4)
     (tmp_path / "times.json").write_text('{"settings": {"seed": 0}}')
     known = durations.recorded(tmp_path)
-    assert durations.expected(replace(BASE, rounds=7, seed=5), known) == pytest.approx(14)
+    assert durations.expected(replace(BASE, rounds=7, seed=5),
+                              known) == pytest.approx(14)
     assert durations.expected(replace(BASE, agents=4), known) == pytest.approx(70)
     on_a_gpu = durations.recorded(tmp_path, "cuda")
     assert durations.expected(BASE, on_a_gpu) == pytest.approx(500)

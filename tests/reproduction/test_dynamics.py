@@ -10,10 +10,13 @@ from book.reproduction.pages import dynamics
 from fairfl.runs import running
 
 
-@pytest.mark.parametrize("scaling, gamma", [("normalised", 0.5), ("clipped", 0.1), ("raw", 0.5)])
+@pytest.mark.parametrize("scaling, gamma",
+                         [("normalised", 0.5), ("clipped", 0.1), ("raw", 0.5)])
 def test_mean_cosine_of_a_recorded_run_is_that_of_its_updates(scaling, gamma):
-    settings = plan.run(plan.DIGITS[0], "cgsv-beta1", 0, options={"scaling": scaling}).settings
-    settings = replace(settings, rounds=3, size=40, gamma=replace(settings.gamma, first=gamma))
+    settings = plan.run(plan.DIGITS[0], "cgsv-beta1", 0,
+                        options={"scaling": scaling}).settings
+    settings = replace(settings, rounds=3, size=40,
+                       gamma=replace(settings.gamma, first=gamma))
     fed = running.federation(settings)
     record = running.run(settings)
     shares = dynamics.shares(record)
@@ -23,11 +26,13 @@ def test_mean_cosine_of_a_recorded_run_is_that_of_its_updates(scaling, gamma):
         u = snapshot.updates.double()
         lengths = u.norm(dim=1)
         weights = snapshot.step.log["weights"]
-        summed = {"normalised": 0 * lengths + 1, "clipped": lengths.clamp(max=fed.gamma(snapshot.t)), "raw": lengths}
+        summed = {"normalised": 0 * lengths + 1,
+                  "clipped": lengths.clamp(max=fed.gamma(snapshot.t)), "raw": lengths}
         parts = weights * summed[scaling]
         torch.testing.assert_close(p, parts / parts.sum(), rtol=1e-6, atol=0)
         M, pairs = (u @ u.T) / lengths.outer(lengths), p.outer(p).fill_diagonal_(0)
-        assert cosine.item() == pytest.approx(((pairs * M).sum() / pairs.sum()).item(), abs=1e-6)
+        assert cosine.item() == pytest.approx(((pairs * M).sum() / pairs.sum()).item(),
+                                              abs=1e-6)
 
 
 def test_mean_cosine_by_hand():
@@ -44,14 +49,17 @@ def test_effective_agents_and_whom_the_server_hears():
 
 
 def test_a_baseline_without_r_has_shares_too():
-    settings = replace(plan.run(plan.DIGITS[0], "fedavg", 0).settings, rounds=2, size=40)
+    settings = replace(plan.run(plan.DIGITS[0], "fedavg", 0).settings, rounds=2,
+                       size=40)
     shares = dynamics.shares(running.run(settings))
     torch.testing.assert_close(shares, torch.full((2, 5), 0.2, dtype=torch.float64))
 
 
 def test_the_sum_is_what_the_shares_say():
-    """|u_N| from the record: normalised, it is Gamma times the length of the mean unit update."""
-    settings = replace(plan.run(plan.DIGITS[0], "cgsv-beta1", 0).settings, rounds=2, size=40)
+    """|u_N| from the record: normalised, it is Gamma times the length of the mean unit
+    update."""
+    settings = replace(plan.run(plan.DIGITS[0], "cgsv-beta1", 0).settings, rounds=2,
+                       size=40)
     record = running.run(settings)
     shares, psi = dynamics.shares(record), record.history["psi"]
     gamma = torch.tensor([settings.gamma(t) for t in (1, 2)])

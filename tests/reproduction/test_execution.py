@@ -17,7 +17,8 @@ FOREVER = 100_000
 
 
 def small(name="a", **changes):
-    changes = {"rounds": 3, "size": 40, "recorded": "end", "accuracy_every": None, **changes}
+    changes = {"rounds": 3, "size": 40, "recorded": "end", "accuracy_every": None,
+               **changes}
     return Run(f"runs/{name}.json", recommended("digits", "pow", agents=3, **changes))
 
 

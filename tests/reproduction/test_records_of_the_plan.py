@@ -8,7 +8,8 @@ from book.reproduction import choice, execution, plan, tuning
 from fairfl.runs import records
 
 RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
-PLANNED = {run.file: run for run in (*plan.everything(), *choice.runs(), *tuning.runs())}
+PLANNED = {run.file: run
+           for run in (*plan.everything(), *choice.runs(), *tuning.runs())}
 
 
 @pytest.mark.parametrize("folder", ["runs", "grid", "choice", "tuning", "losses"])
@@ -19,7 +20,9 @@ def test_the_settings_of_every_record_are_those_of_the_plan(folder):
         assert records.load(file).settings == PLANNED[name].settings, name
 
 
-@pytest.mark.parametrize("file", [name for name in PLANNED if "/" not in name and (RESULTS / name).exists()])
+@pytest.mark.parametrize("file",
+                         [name for name in PLANNED if "/" not in name
+                          and (RESULTS / name).exists()])
 def test_the_settings_of_the_older_records_are_those_of_the_plan(file):
     assert execution.is_done(PLANNED[file], RESULTS)
 

@@ -40,7 +40,8 @@ def test_sign(differences, text):
 
 
 def test_cells(results):  # noqa: F811
-    ours, equal = (tables.cell(results, COLUMN, method) for method in ("cgsv-beta1", "fedavg"))
+    ours, equal = (tables.cell(results, COLUMN, method)
+                   for method in ("cgsv-beta1", "fedavg"))
     assert rendering.accuracy(ours) == "70.0 (90.0)"
     assert rendering.fairness(ours) == "76, on 40"
     assert rendering.fairness(equal) == "undefined"
@@ -79,22 +80,28 @@ class Cells(HTMLParser):
 
 def test_beside_paper_shows_ours_twice_and_the_paper_once(results):  # noqa: F811
     columns = plan.MNIST_10[:2]
-    rows = Cells(rendering.beside_paper(results, PAPER, columns, "table1_accuracy")).rows
-    assert rows[0] == ["", "", "MNIST 10 CLA0 to 1 seed", "MNIST 10 POWnothing recorded"]
+    rows = Cells(rendering.beside_paper(results, PAPER, columns,
+                                        "table1_accuracy")).rows
+    assert rows[0] == ["", "", "MNIST 10 CLA0 to 1 seed",
+                       "MNIST 10 POWnothing recorded"]
     assert rows[1:6] == [
         ["Standalone", "ours", "50.0 (70.0)", "—"], ["paper", "53 (92)", "88 (92)"],
-        ["FedAvg", "downloaded", "80.0 (80.0)", "—"], ["trained", "60.0 (80.0)", "—"], ["paper", "53 (93)", "92 (94)"],
+        ["FedAvg", "downloaded", "80.0 (80.0)", "—"], ["trained", "60.0 (80.0)", "—"],
+        ["paper", "53 (93)", "92 (94)"],
     ]
     assert len(rows) == 1 + 2 + 11 * 3
-    table2 = Cells(rendering.beside_paper(results, PAPER, columns, "table2_fairness")).rows
+    table2 = Cells(rendering.beside_paper(results, PAPER, columns,
+                                          "table2_fairness")).rows
     assert len(table2) == 1 + 11 * 3
     assert table2[1:4] == [
-        ["FedAvg", "downloaded", "undefined", "—"], ["trained", "100, on 50", "—"], ["paper", "24", "55"],
+        ["FedAvg", "downloaded", "undefined", "—"], ["trained", "100, on 50", "—"],
+        ["paper", "24", "55"],
     ]
 
 
 def test_what_the_paper_does_not_have_gets_no_row(tmp_path):
-    rows = Cells(rendering.beside_paper(tmp_path, PAPER, plan.DIGITS, "table1_accuracy")).rows
+    rows = Cells(rendering.beside_paper(tmp_path, PAPER, plan.DIGITS,
+                                        "table1_accuracy")).rows
     assert len(rows) == 1 + 1 + 11 * 2 and not any("paper" in row for row in rows)
 
 
@@ -107,13 +114,16 @@ def test_missing_runs_are_counted_with_their_seeds(tmp_path):
     for seed in range(5):
         write(tmp_path, "fedavg", seed, [0.5, 0.5])
     assert "# 55 runs" in rendering.missing(tmp_path, (COLUMN,), "table2")[0]
-    assert "book.reproduction table2 " in rendering.missing(tmp_path, (COLUMN,), "table2")[0]
+    assert "book.reproduction table2 " in rendering.missing(tmp_path, (COLUMN,),
+                                                            "table2")[0]
 
 
 def test_a_table_escapes_spans_and_folds():
-    rows = [("a < b", "paper", ["1"]), ("a < b", "ours", ["2 & 3"]), ("c", "ours", ["4"])]
+    rows = [("a < b", "paper", ["1"]), ("a < b", "ours", ["2 & 3"]),
+            ("c", "ours", ["4"])]
     text = markup.grouped(["", "", "x\ny"], rows, fold="More & more")
     found = Cells(text)
-    assert found.rows == [["", "", "xy"], ["a < b", "paper", "1"], ["ours", "2 & 3"], ["c", "ours", "4"]]
+    assert found.rows == [["", "", "xy"], ["a < b", "paper", "1"], ["ours", "2 & 3"],
+                          ["c", "ours", "4"]]
     assert found.spans == 3 and text.startswith("<details><summary>More &amp; more</summary>")
     assert "overflow-x: auto" in text and "details" not in markup.grouped([""], [])

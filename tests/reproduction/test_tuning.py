@@ -1,4 +1,5 @@
-"""The extended choice of settings: the same number for all, and what lies at an edge."""
+"""The extended choice of settings: the same number for all, and what lies at an
+edge."""
 
 import pytest
 import torch

@@ -36,9 +36,13 @@ def test_a_true_record_is_verified_in_full(written):
 
 def earlier_end(plain):
     for series in plain["history"]["series"].values():
-        series["values"] = [value for t, value in zip(series["rounds"], series["values"], strict=True) if t < 3]
+        series["values"] = [value
+                            for t, value in zip(series["rounds"], series["values"],
+                                                strict=True) if t < 3]
         series["rounds"] = [t for t in series["rounds"] if t < 3]
-    plain["history"]["series"] = {name: s for name, s in plain["history"]["series"].items() if s["rounds"]}
+    plain["history"]["series"] = {name: s
+                                  for name, s in plain["history"]["series"].items()
+                                  if s["rounds"]}
 
 
 def put(*path):
@@ -55,7 +59,8 @@ SERIES = "history", "series"
 
 @pytest.mark.parametrize(("change", "message"), [
     (put(*SERIES, "r", "values", 1, 0, 0.5), "r differs in round 2"),
-    (put(*SERIES, "test_accuracy", "values", 0, 0, 0.99), "test_accuracy differs in round 3"),
+    (put(*SERIES, "test_accuracy", "values", 0, 0, 0.99),
+     "test_accuracy differs in round 3"),
     (put(*SERIES, "psi", "rounds", [2, 3, 4]), "psi is not recorded in the rounds"),
     (earlier_end, "it ends in round 2 of 3"),
     (put("data", "sha256", "0" * 64), "it is of other data"),
@@ -66,7 +71,8 @@ def test_a_record_written_by_hand_fails(written, tmp_path, change, message):
     plain = json.loads(run.path(folder).read_text())
     change(plain)
     run.path(tmp_path).write_text(json.dumps(plain))
-    assert any(message in found for found in verification.verify(run, tmp_path, run.settings.rounds))
+    assert any(message in found
+               for found in verification.verify(run, tmp_path, run.settings.rounds))
 
 
 def test_undefined_values_must_be_undefined_in_both():
@@ -76,7 +82,9 @@ def test_undefined_values_must_be_undefined_in_both():
         history._series["rho"] = {1: torch.tensor([value])}
         histories.append(history)
     assert verification.differences(histories[0], histories[0], 1e-6) == []
-    assert verification.differences(*histories, 1e-6) and verification.differences(*histories[::-1], 1e-6)
+    assert verification.differences(*histories,
+                                    1e-6) and verification.differences(*histories[::-1],
+                                                                       1e-6)
 
 
 @pytest.mark.parametrize(("file", "rounds"), [
@@ -98,4 +106,5 @@ def test_records_of_the_book_are_verified(file, rounds):
 def test_the_record_of_another_seed_is_not_taken_for_this_one():
     one, other = (records.load(RESULTS / f"fig2-mnist-seed{seed}.json").history.until(1)
                   for seed in (0, 1))
-    assert "psi differs in round 1" in "; ".join(verification.differences(one, other, 1e-3))
+    assert "psi differs in round 1" in "; ".join(verification.differences(one, other,
+                                                                          1e-3))

@@ -48,7 +48,8 @@ def neighbour(threads: int = THREADS) -> Iterator[subprocess.Popen]:
         process.communicate()
 
 
-def busy(cases: Sequence[tuple[int, int]] = CASES, repeats: int = 5, seed: int = 0) -> dict:
+def busy(cases: Sequence[tuple[int, int]] = CASES, repeats: int = 5,
+         seed: int = 0) -> dict:
     """`cgsv.exact` of a Gram matrix, quiet and beside a neighbour; plain data.
 
     Args:
@@ -62,8 +63,8 @@ def busy(cases: Sequence[tuple[int, int]] = CASES, repeats: int = 5, seed: int =
     rows = [{"agents": n, "dimension": d, "quiet": quiet[name], "busy": loaded[name],
              "ratio": statistics.median(loaded[name]) / statistics.median(quiet[name])}
             for name, (n, d) in zip(calls, cases, strict=True)]
-    settings = {"cases": [list(case) for case in cases], "repeats": repeats, "seed": seed,
-                "neighbour_threads": THREADS}
+    settings = {"cases": [list(case) for case in cases], "repeats": repeats,
+                "seed": seed, "neighbour_threads": THREADS}
     return {"settings": settings, **machine(), "rows": rows}
 
 
@@ -72,7 +73,8 @@ def table(found: dict) -> Iterator[str]:
     yield f"{found['device']}, {found['threads']} threads beside {THREADS} of another process"
     yield f"{'N':>3} {'quiet ms':>10} {'busy ms':>10} {'ratio':>7}"
     for row in found["rows"]:
-        quiet, loaded = (1000 * statistics.median(row[name]) for name in ("quiet", "busy"))
+        quiet, loaded = (1000 * statistics.median(row[name])
+                         for name in ("quiet", "busy"))
         yield f"{row['agents']:3} {quiet:10.3f} {loaded:10.3f} {row['ratio']:7.2f}"
 
 

@@ -1,4 +1,5 @@
-"""Methods that do the same thing, timed against each other; what comes out is a list of rows."""
+"""Methods that do the same thing, timed against each other; what comes out is a list of
+rows."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ class Method(NamedTuple):
 
     call: Callable[[], Any]
     twin: str | None = None  # the method whose answer this one's must be
-    wanted: float | None = None  # how many times as fast as the first method it should be
+    # How many times as fast as the first method it should be
+    wanted: float | None = None
     answer: Callable[[], Tensor] | None = None  # called for the comparison instead
 
 
@@ -29,7 +31,8 @@ class Case(NamedTuple):
     name: str
     data: str
     methods: dict[str, Method]
-    tolerance: float  # of an answer's distance from its twin's, as a share of the twin's length
+    # Of an answer's distance from its twin's, as a share of the twin's length
+    tolerance: float
 
 
 class Options(NamedTuple):
@@ -58,15 +61,18 @@ def compare(part: str, case: Case, options: Options) -> list[dict]:
                                    "size")
         if name in twins:
             answers[name] = answer
-    timed, _ = take_turns({name: method.call for name, method in case.methods.items()}, options.repeats, PATIENCE, True)
+    timed, _ = take_turns({name: method.call for name, method in case.methods.items()},
+                          options.repeats, PATIENCE, True)
     first = statistics.median(next(iter(timed.values())))
-    return [row(part, case.name, case.data, name, "seconds", took, first / statistics.median(took),
-                case.methods[name].wanted) for name, took in timed.items()]
+    return [row(part, case.name, case.data, name, "seconds", took,
+                first / statistics.median(took), case.methods[name].wanted)
+            for name, took in timed.items()]
 
 
-def row(part: str, case: str, data: str, method: str, unit: str, values: Sequence[float], result: float,
-        wanted: float | None) -> dict:
-    """One line of the table, plain data; `result` is what is wanted to be large (unit "seconds": times as fast as the
-    case's first method) or small."""
-    return {"part": part, "case": case, "data": data, "method": method, "unit": unit, "values": list(values),
-            "median": statistics.median(values), "result": result, "wanted": wanted}
+def row(part: str, case: str, data: str, method: str, unit: str,
+        values: Sequence[float], result: float, wanted: float | None) -> dict:
+    """One line of the table, plain data; `result` is what is wanted to be large (unit
+    "seconds": times as fast as the case's first method) or small."""
+    return {"part": part, "case": case, "data": data, "method": method, "unit": unit,
+            "values": list(values), "median": statistics.median(values),
+            "result": result, "wanted": wanted}

@@ -27,9 +27,11 @@ _output = click.option("--output", type=click.Path(path_type=Path),
 @click.option("--permutations", type=click.IntRange(min=4), default=150,
               help="Of the sampled value.")
 @click.option("--seed", type=int, default=0, help="Of the updates.")
-@click.option("--peers", is_flag=True, help="Also time shapiq's ExactComputer on the same "
+@click.option("--peers", is_flag=True,
+              help="Also time shapiq's ExactComputer on the same "
               "game (pip install shapiq).")
-@click.option("--busy", is_flag=True, help="Time the exact value alone: quiet, and beside "
+@click.option("--busy", is_flag=True,
+              help="Time the exact value alone: quiet, and beside "
               "a process that computes with two threads. Fails above 3 times.")
 @_output
 def valuation(cases: tuple[tuple[int, int], ...], repeats: int, permutations: int,
@@ -72,7 +74,8 @@ def _beside_a_neighbour(cases: tuple[tuple[int, int], ...], repeats: int, seed: 
               help="Folder with MNIST and SST; random numbers take their place.  "
               "[default: $FAIRFL_DATA or a cache]")
 @click.option("--seed", type=int, default=0, help="Of networks, agents and batches.")
-@click.option("--quick", is_flag=True, help="Small sizes, to see that everything runs; the "
+@click.option("--quick", is_flag=True,
+              help="Small sizes, to see that everything runs; the "
               "times mean nothing.")
 @_output
 def engine(parts: tuple[str, ...], repeats: int, data_root: Path | None, seed: int,
@@ -88,8 +91,8 @@ def engine(parts: tuple[str, ...], repeats: int, data_root: Path | None, seed: i
         known = ", ".join(module.PARTS)
         raise click.BadParameter(f"unknown part {unknown[0]!r}; known are {known}",
                                  param_hint="--part")
-    call = partial(module.engine, parts or tuple(module.PARTS), repeats, data_root, seed,
-                   quick, progress=True)
+    call = partial(module.engine, parts or tuple(module.PARTS), repeats, data_root,
+                   seed, quick, progress=True)
     _report(call, module.table, output)
 
 

@@ -1,4 +1,5 @@
-"""What all benchmarks need: calls that take turns, peaks of memory, and a file for the figures."""
+"""What all benchmarks need: calls that take turns, peaks of memory, and a file for the
+figures."""
 
 from __future__ import annotations
 
@@ -22,13 +23,16 @@ class Disagreement(RuntimeError):
     """Two methods that must give the same result did not."""
 
 
-def take_turns(calls: Mapping[str, Callable[[], Any]], repeats: int, patience: float = float("inf"),
+def take_turns(calls: Mapping[str, Callable[[], Any]], repeats: int,
+               patience: float = float("inf"),
                warm: bool = False) -> tuple[dict[str, list[float]], dict[str, Any]]:
-    """Call all, `repeats` times over; the seconds that each call took, and what each method answered last.
+    """Call all, `repeats` times over; the seconds that each call took, and what each
+    method answered last.
 
     Args:
         patience: seconds of calls of one method after which it is not repeated.
-        warm: False: a first call of each is for warming up and does not count, unless there was no other.
+        warm: False: a first call of each is for warming up and does not count, unless
+            there was no other.
     """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     answers = {}
@@ -40,7 +44,8 @@ def take_turns(calls: Mapping[str, Callable[[], Any]], repeats: int, patience: f
                 if torch.cuda.is_initialized():
                     torch.cuda.synchronize()
                 seconds[name].append(time.perf_counter() - start)
-    return {name: took if warm or len(took) == 1 else took[1:] for name, took in seconds.items()}, answers
+    return {name: took if warm or len(took) == 1 else took[1:]
+            for name, took in seconds.items()}, answers
 
 
 class Peak(NamedTuple):
@@ -51,7 +56,8 @@ class Peak(NamedTuple):
 
 
 def peak(prepare: Callable[..., Callable[[], Any]], *arguments) -> Peak | None:
-    """What ``prepare(*arguments)()`` needs at its peak, measured in a fresh process; None but on Linux.
+    """What ``prepare(*arguments)()`` needs at its peak, measured in a fresh process;
+    None but on Linux.
 
     Args:
         prepare: a function of a module; it returns the call that is measured.
@@ -61,7 +67,9 @@ def peak(prepare: Callable[..., Callable[[], Any]], *arguments) -> Peak | None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([prepare.__module__])
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(sender, torch.get_num_threads(), prepare, *arguments))
+    process = context.Process(target=_measure,
+                              args=(sender, torch.get_num_threads(), prepare,
+                                    *arguments))
     process.start()
     sender.close()
     try:
@@ -72,10 +80,12 @@ def peak(prepare: Callable[..., Callable[[], Any]], *arguments) -> Peak | None:
         process.join()
 
 
-def _measure(sender, threads: int, prepare: Callable[..., Callable[[], Any]], *arguments) -> None:
+def _measure(sender, threads: int, prepare: Callable[..., Callable[[], Any]],
+             *arguments) -> None:
     torch.set_num_threads(threads)
     call = prepare(*arguments)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is in use now
+    # The peak starts again from what is in use now
+    Path("/proc/self/clear_refs").write_text("5")
     before = _peak_so_far()
     call()
     sender.send(Peak(_peak_so_far(), max(_peak_so_far() - before, 0)))
@@ -83,7 +93,8 @@ def _measure(sender, threads: int, prepare: Callable[..., Callable[[], Any]], *a
 
 def _peak_so_far() -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return next(1024 * int(line.split()[1]) for line in lines
+                if line.startswith("VmHWM"))
 
 
 def machine(*packages: str) -> dict:

@@ -1,7 +1,8 @@
-"""Training, evaluation and the server's step: ``python -m book.reproduction bench engine``.
+"""Training, evaluation and the server's step: ``python -m book.reproduction bench
+engine``.
 
-The library against the loops of `reference`. Before any time is taken each method is called once, and its answer is
-compared with that of its twin.
+The library against the loops of `reference`. Before any time is taken each method is
+called once, and its answer is compared with that of its twin.
 """
 
 from __future__ import annotations
@@ -27,45 +28,55 @@ from fairfl.federation import Federation
 LOOP = "DataLoader loop"
 
 
-def training(subject: Subject, name: str, backends: Sequence[str], tolerance: float, wanted: float,
-             device: str = "cpu") -> Case:
-    """One round of local training from one state; `wanted` of the backend that the library chooses."""
+def training(subject: Subject, name: str, backends: Sequence[str], tolerance: float,
+             wanted: float, device: str = "cpu") -> Case:
+    """One round of local training from one state; `wanted` of the backend that the
+    library chooses."""
     chosen = subject.federation(device=device)
     methods = {LOOP: Method(partial(_literal_updates, subject, chosen))}
     for backend in dict.fromkeys([*backends, chosen.backend]):
         train = partial(_updates, subject.federation(backend, device))
-        methods[backend] = Method(train, LOOP, wanted if backend == chosen.backend else None)
-    return Case(f"{name}, {len(subject.agents)} agents", subject.data, methods, tolerance)
+        methods[backend] = Method(train, LOOP,
+                                  wanted if backend == chosen.backend else None)
+    return Case(f"{name}, {len(subject.agents)} agents", subject.data, methods,
+                tolerance)
 
 
 def _literal_updates(subject: Subject, federation: Federation) -> Tensor:
     module = subject.literal.to(federation.device)
-    return reference.train(module, federation.start().models, federation.agents, subject.local, 1, subject.seed)
+    return reference.train(module, federation.start().models, federation.agents,
+                           subject.local, 1, subject.seed)
 
 
 def _updates(federation: Federation) -> Tensor:
     start = federation.start()
-    return federation.train(federation.module, start.models, start.buffers, federation.agents, federation.local, 1,
-                            federation.seed)[0]
+    return federation.train(federation.module, start.models, start.buffers,
+                            federation.agents, federation.local, 1, federation.seed)[0]
 
 
 def mnist_round(options: Options) -> Iterator[dict]:
-    """A round of MNIST as one runs it: local training, then the loss and accuracy of all models and the server's."""
+    """A round of MNIST as one runs it: local training, then the loss and accuracy of
+    all models and the server's."""
     subject = subjects.mnist(5, options.root, options.seed, options.quick)
     federation = subject.federation()
     server = federation.initial[None]
 
     def literal() -> Tensor:
         trained = server + _literal_updates(subject, federation)
-        return reference.evaluate(subject.literal, torch.cat([trained, server]), *subject.test)
+        return reference.evaluate(subject.literal, torch.cat([trained, server]),
+                                  *subject.test)
 
     def ours() -> Tensor:
-        return torch.stack(federation.evaluate(torch.cat([server + _updates(federation), server]), *subject.test))
+        return torch.stack(federation.evaluate(torch.cat([server + _updates(federation),
+                                                          server]), *subject.test))
 
     name = f"mnist, 5 agents, training and test of 6 models on {len(subject.test[1]):,} images"
     yield from compare("round", Case(name, subject.data, {
-        "DataLoader loops": Method(literal), federation.backend: Method(ours, "DataLoader loops", 2.5)}, 1e-3), options)
-    yield from compare("round", training(subject, "mnist, training alone", ("plain", "threads"), 1e-3, None), options)
+        "DataLoader loops": Method(literal),
+        federation.backend: Method(ours, "DataLoader loops", 2.5)}, 1e-3), options)
+    yield from compare("round",
+                       training(subject, "mnist, training alone", ("plain", "threads"),
+                                1e-3, None), options)
 
 
 def evaluation(options: Options) -> Iterator[dict]:
@@ -74,9 +85,14 @@ def evaluation(options: Options) -> Iterator[dict]:
                     subjects.sst(2, options.root, options.seed, options.quick)):
         federation = subject.federation()
         held = federation.start().models
-        yield from compare("evaluation", Case(f"2 models, {len(subject.test[1]):,} samples", subject.data, {
-            "DataLoader, batches of 100": Method(partial(reference.evaluate, subject.literal, held, *subject.test)),
-            "Federation.evaluate": Method(lambda federation=federation, held=held, subject=subject:
+        yield from compare("evaluation",
+                           Case(f"2 models, {len(subject.test[1]):,} samples",
+                                subject.data, {
+            "DataLoader, batches of 100": Method(partial(reference.evaluate,
+                                                         subject.literal, held,
+                                                         *subject.test)),
+            "Federation.evaluate": Method(lambda federation=federation, held=held,
+                                          subject=subject:
                                           torch.stack(federation.evaluate(held, *subject.test)),
                                           "DataLoader, batches of 100", 4.0),
         }, 1e-3), options)
@@ -85,16 +101,21 @@ def evaluation(options: Options) -> Iterator[dict]:
 def text(options: Options) -> Iterator[dict]:
     """A round of Adam on sentences."""
     subject = subjects.sst(5, options.root, options.seed, options.quick)
-    yield from compare("text", training(subject, "sst", ("threads",), 2e-2, 4.0), options)
+    yield from compare("text", training(subject, "sst", ("threads",), 2e-2, 4.0),
+                       options)
 
 
 def digits(options: Options) -> Iterator[dict]:
-    """A round of a small network, in the precision in which such loops usually run and in that of the book."""
-    for dtype, tolerance, goals in ((torch.float32, 1e-4, (2.5, 3.0)), (torch.float64, 1e-9, (None, None))):
+    """A round of a small network, in the precision in which such loops usually run and
+    in that of the book."""
+    for dtype, tolerance, goals in ((torch.float32, 1e-4, (2.5, 3.0)),
+                                    (torch.float64, 1e-9, (None, None))):
         for agents, wanted in zip((5, 20), goals, strict=True):
-            subject = subjects.digits(agents, options.root, options.seed, options.quick, dtype)
+            subject = subjects.digits(agents, options.root, options.seed, options.quick,
+                                      dtype)
             name = f"digits, {str(dtype).removeprefix('torch.')}"
-            case = training(subject, name, ("plain", "threads", "stacked"), tolerance, wanted)
+            case = training(subject, name, ("plain", "threads", "stacked"), tolerance,
+                            wanted)
             yield from compare("digits", case, options)
 
 
@@ -102,21 +123,25 @@ def gpu(options: Options) -> Iterator[dict]:
     """MNIST on a GPU, where there is one."""
     if torch.cuda.is_available():
         subject = subjects.mnist(20, options.root, options.seed, options.quick)
-        yield from compare("gpu", training(subject, f"mnist on {torch.cuda.get_device_name()}", ("plain", "stacked"),
-                                           1e-3, 3.0, "cuda"), options)
+        yield from compare("gpu",
+                           training(subject, f"mnist on {torch.cuda.get_device_name()}",
+                                    ("plain", "stacked"), 1e-3, 3.0, "cuda"), options)
 
 
 def overhead(options: Options) -> Iterator[dict]:
-    """The mechanism's time in a round, as a share of the training's. On SST it moves 6 million numbers an agent; with
-    the three local epochs of the published code they are trained for longer."""
+    """The mechanism's time in a round, as a share of the training's. On SST it moves 6
+    million numbers an agent; with the three local epochs of the published code they are
+    trained for longer."""
     three = partial(subjects.sst, epochs=3)
-    for name, make, wanted in (("mnist", subjects.mnist, 0.01), ("sst", subjects.sst, None),
+    for name, make, wanted in (("mnist", subjects.mnist, 0.01),
+                               ("sst", subjects.sst, None),
                                ("sst, 3 local epochs", three, 0.05)):
         subject = make(5, options.root, options.seed, options.quick)
         first, *rounds = subject.federation().rounds(options.repeats + 1)
-        shares = [snapshot.seconds["mechanism"] / snapshot.seconds["training"] for snapshot in rounds]
-        yield row("overhead", f"{name}, 5 agents", subject.data, "CGSV", "of the training's time", shares,
-                  statistics.median(shares), wanted)
+        shares = [snapshot.seconds["mechanism"] / snapshot.seconds["training"]
+                  for snapshot in rounds]
+        yield row("overhead", f"{name}, 5 agents", subject.data, "CGSV",
+                  "of the training's time", shares, statistics.median(shares), wanted)
 
 
 def memory(options: Options) -> Iterator[dict]:
@@ -124,23 +149,26 @@ def memory(options: Options) -> Iterator[dict]:
     agents = 10 if options.quick else 100
     found = peak(_rounds, agents, options)
     if found:
-        yield row("memory", f"digits, {agents} agents, 2 rounds", "digits", "CGSV", "bytes", [found.total],
-                  found.total, 3e9)
+        yield row("memory", f"digits, {agents} agents, 2 rounds", "digits", "CGSV",
+                  "bytes", [found.total], found.total, 3e9)
 
 
 def _rounds(agents: int, options: Options) -> Callable[[], list]:
-    federation = subjects.digits(agents, options.root, options.seed, options.quick).federation()
+    federation = subjects.digits(agents, options.root, options.seed,
+                                 options.quick).federation()
     return lambda: [None for _ in federation.rounds(2)]
 
 
 PARTS: dict[str, Callable[[Options], Iterator[dict]]] = {
-    "server": server, "round": mnist_round, "evaluation": evaluation, "text": text, "digits": digits,
+    "server": server, "round": mnist_round, "evaluation": evaluation, "text": text,
+    "digits": digits,
     "overhead": overhead, "memory": memory, "gpu": gpu,
 }
 
 
-def engine(parts: Sequence[str] = tuple(PARTS), repeats: int = 5, root: Path | None = None, seed: int = 0,
-           quick: bool = False, progress: bool = False) -> dict:
+def engine(parts: Sequence[str] = tuple(PARTS), repeats: int = 5,
+           root: Path | None = None, seed: int = 0, quick: bool = False,
+           progress: bool = False) -> dict:
     """Times the parts, keys of `PARTS`; plain data, see `cases.row` for its rows.
 
     Raises:
@@ -152,9 +180,12 @@ def engine(parts: Sequence[str] = tuple(PARTS), repeats: int = 5, root: Path | N
     if quick:
         rows = [line | {"wanted": None} for line in rows]
     return {
-        "settings": {"parts": list(parts), "repeats": repeats, "seed": seed, "quick": quick},
-        **machine("numpy"), "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "load": {"before": before[0], "after": os.getloadavg()[0]},  # processes that wanted to run, the bench included
+        "settings": {"parts": list(parts), "repeats": repeats, "seed": seed,
+                     "quick": quick},
+        **machine("numpy"),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        # processes that wanted to run, the bench included
+        "load": {"before": before[0], "after": os.getloadavg()[0]},
         "rows": rows,
     }
 
@@ -169,7 +200,8 @@ def table(found: dict) -> Iterator[str]:
             last = line["part"], line["case"]
             yield f"\n{line['part']}: {line['case']} ({line['data']})"
         scale, unit, sign = UNITS[line["unit"]]
-        low, middle, high = (scale * pick(line["values"]) for pick in (min, statistics.median, max))
+        low, middle, high = (scale * pick(line["values"])
+                             for pick in (min, statistics.median, max))
         text = f"  {line['method']:32} {middle:10.2f} {unit} ({low:.2f} to {high:.2f})"
         if line["unit"] == "seconds":
             text += f", {line['result']:.2f} times as fast"
@@ -180,5 +212,6 @@ def table(found: dict) -> Iterator[str]:
         yield text
 
 
-UNITS = {"seconds": (1e3, "ms", ">="), "of the training's time": (1e2, "% of the training's time", "<="),
+UNITS = {"seconds": (1e3, "ms", ">="),
+         "of the training's time": (1e2, "% of the training's time", "<="),
          "bytes": (1e-9, "GB", "<=")}

@@ -1,8 +1,10 @@
-"""Training, evaluation and the server's step as they are usually written down, to compare with.
+"""Training, evaluation and the server's step as they are usually written down, to
+compare with.
 
-One agent after another and one layer after another; samples come from a DataLoader, networks are in the order of their
-textbooks, and torch's own optimizers move all parameters. They draw the same batches and dropout masks as `training`,
-so that results can be compared, and their flat vectors are those of the networks of `models`.
+One agent after another and one layer after another; samples come from a DataLoader,
+networks are in the order of their textbooks, and torch's own optimizers move all
+parameters. They draw the same batches and dropout masks as `training`, so that results
+can be compared, and their flat vectors are those of the networks of `models`.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ class DigitsCNN(nn.Module):
 
 
 class TextCNN(nn.Module):
-    """`models.TextCNN` as Kim (2014) has it: the sentence as an image of words, convolutions over it.
+    """`models.TextCNN` as Kim (2014) has it: the sentence as an image of words,
+    convolutions over it.
 
     Windows without a word count as 0 here too, or the answers would differ.
     """
@@ -61,11 +64,13 @@ class TextCNN(nn.Module):
     def __init__(self, vocabulary: int, classes: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, 300, padding_idx=0)
-        self.convs = nn.ModuleList(nn.Conv2d(1, 100, (k, 300), padding=(k - 1, 0)) for k in (3, 4, 5))
+        self.convs = nn.ModuleList(nn.Conv2d(1, 100, (k, 300), padding=(k - 1, 0))
+                                   for k in (3, 4, 5))
         self.fc = nn.Linear(300, classes)
 
     def noise(self, samples: int, generator: torch.Generator) -> Tensor:
-        return (torch.rand(samples, 300, generator=generator) >= 0.5).to(self.fc.weight.dtype) / 0.5
+        return (torch.rand(samples, 300, generator=generator)
+                >= 0.5).to(self.fc.weight.dtype) / 0.5
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
         x = x[:, : int((x != 0).sum(1).max())]  # as loaders of sentences pad a batch
@@ -78,7 +83,8 @@ class TextCNN(nn.Module):
 
 
 def train(
-    module: nn.Module, models: Tensor, agents: Sequence[Agent], local: LocalTraining, t: int, seed: int
+    module: nn.Module, models: Tensor, agents: Sequence[Agent], local: LocalTraining,
+    t: int, seed: int
 ) -> Tensor:
     """The updates of all agents in round t, (N, D)."""
     updates = []
@@ -89,8 +95,10 @@ def train(
             own.parameters(), lr=local.rate(t))
         batches = local.batches(len(agent.y), generator(seed, "batches", agent.key, t))
         draws = generator(seed, "noise", agent.key, t)
-        for x, y in DataLoader(TensorDataset(agent.x, agent.y), batch_sampler=[i.tolist() for _, i in batches]):
-            noise = [own.noise(len(y), draws).to(x.device)] if hasattr(own, "noise") else []
+        for x, y in DataLoader(TensorDataset(agent.x, agent.y),
+                               batch_sampler=[i.tolist() for _, i in batches]):
+            noise = [own.noise(len(y), draws).to(x.device)] if hasattr(own,
+                                                                       "noise") else []
             optimizer.zero_grad()
             F.cross_entropy(own(x, *noise), y).backward()
             optimizer.step()
@@ -113,8 +121,10 @@ def evaluate(module: nn.Module, models: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return torch.tensor(found, dtype=torch.float64).T
 
 
-def reward(total: Tensor, quality: Tensor, layers: Sequence[slice], models: Tensor) -> None:
-    """Eq. (5) for each agent and layer: the k-th largest magnitude, a mask, and the product added to the model."""
+def reward(total: Tensor, quality: Tensor, layers: Sequence[slice],
+           models: Tensor) -> None:
+    """Eq. (5) for each agent and layer: the k-th largest magnitude, a mask, and the
+    product added to the model."""
     for model, share in zip(models, quality, strict=True):
         for layer in layers:
             part = total[layer]
@@ -126,19 +136,22 @@ def reward(total: Tensor, quality: Tensor, layers: Sequence[slice], models: Tens
 def ranked(total: Tensor, quality: Tensor, models: Tensor) -> None:
     """Eq. (5) from the order of all entries, ties by index."""
     order = total.abs().argsort(descending=True, stable=True)
-    for model, q in zip(models, rewards.count(quality, len(total)).tolist(), strict=True):
+    for model, q in zip(models, rewards.count(quality, len(total)).tolist(),
+                        strict=True):
         model[order[:q]] += total[order[:q]]
 
 
 def serve(
-    updates: Tensor, weights: Tensor, gamma: float, beta: float, layers: Sequence[slice], models: Tensor
+    updates: Tensor, weights: Tensor, gamma: float, beta: float,
+    layers: Sequence[slice], models: Tensor
 ) -> Tensor:
     """A server's round, eqs. (1), (3), (4) from r = 0, and (5); returns psi, (N,)."""
     u = [update * (gamma / update.norm()) for update in updates]
     total = torch.zeros_like(u[0])
     for weight, update in zip(weights.tolist(), u, strict=True):
         total += weight * update
-    psi = torch.stack([F.cosine_similarity(update, total, dim=0) for update in u]).double()
+    psi = torch.stack([F.cosine_similarity(update, total, dim=0)
+                       for update in u]).double()
     r = psi.clamp(min=0.02) / psi.clamp(min=0.02).sum()
     reward(total, torch.tanh(beta * r) / torch.tanh(beta * r).max(), layers, models)
     return psi

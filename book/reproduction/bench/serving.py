@@ -1,4 +1,5 @@
-"""The server's step, for the benchmark `engine`: random updates, layers of real networks."""
+"""The server's step, for the benchmark `engine`: random updates, layers of real
+networks."""
 
 from __future__ import annotations
 
@@ -17,15 +18,18 @@ from fairfl.mechanisms.base import Round, Setting
 from fairfl.randomness import generator
 
 LOOP = "top-k for each agent and layer"
-SERVERS = {"mnist_cnn": ({}, 20, 10.0), "text_cnn, 2 132 words": ({"vocabulary": 2_132, "classes": 5}, 20, 40.0),
+SERVERS = {"mnist_cnn": ({}, 20, 10.0),
+           "text_cnn, 2 132 words": ({"vocabulary": 2_132, "classes": 5}, 20, 40.0),
            "text_cnn, 18 799 words": ({"vocabulary": 18_799, "classes": 2}, 20, 20.0)}
 
 
 def server(options: Options) -> Iterator[dict]:
-    """Masks of all agents' downloads, added to their models; then the whole round of the server."""
+    """Masks of all agents' downloads, added to their models; then the whole round of
+    the server."""
     cases = {"digits_cnn": ({}, 5, None)} if options.quick else SERVERS
     for name, (settings, agents, wanted) in cases.items():
-        layers = vectors.layout(models.build(name.partition(",")[0], options.seed, torch.float32, **settings)).slices
+        layers = vectors.layout(models.build(name.partition(",")[0], options.seed,
+                                             torch.float32, **settings)).slices
         d, draw = layers[-1].stop, generator(options.seed, "bench", "server")
         total, held = torch.randn(d, generator=draw), torch.zeros(agents, d)
         quality = torch.linspace(0.3, 1, agents, dtype=torch.float64)
@@ -33,14 +37,18 @@ def server(options: Options) -> Iterator[dict]:
         def shared(held=held, total=total, quality=quality, **how) -> None:
             sparsify(total, quality, **how).add_to(held)
 
-        def method(call: Callable, twin: str | None = None, wanted: float | None = None, held=held) -> Method:
-            return Method(call, twin, wanted, lambda: (held.zero_(), call(), held.clone())[-1])
+        def method(call: Callable, twin: str | None = None, wanted: float | None = None,
+                   held=held) -> Method:
+            return Method(call, twin, wanted,
+                          lambda: (held.zero_(), call(), held.clone())[-1])
 
         size = f"{agents} agents, {d:,} parameters"
         yield from compare("server", Case(f"masks, {size}", "random numbers", {
             LOOP: method(partial(reference.reward, total, quality, layers, held)),
-            "one sort a layer, ties kept": method(partial(shared, blocks=layers, keep_ties=True), LOOP),
-            "one stable argsort": method(partial(reference.ranked, total, quality, held)),
+            "one sort a layer, ties kept": method(partial(shared, blocks=layers,
+                                                          keep_ties=True), LOOP),
+            "one stable argsort": method(partial(reference.ranked, total, quality,
+                                                 held)),
             "one sort, ties kept": method(partial(shared, keep_ties=True)),
             "one sort, exactly q": method(shared, "one stable argsort", wanted),
         }, 0.0), options)
@@ -51,10 +59,12 @@ def server(options: Options) -> Iterator[dict]:
 
 def _whole_step(agents: int, layers: Sequence[slice], draw: torch.Generator) -> Case:
     d, mechanism = layers[-1].stop, CGSV()
-    updates = 0.01 * (torch.randn(agents, d, generator=draw) + torch.randn(d, generator=draw))
+    updates = 0.01 * (torch.randn(agents, d, generator=draw)
+                      + torch.randn(d, generator=draw))
     held, ones = torch.zeros(agents, d), torch.ones(agents, dtype=torch.int64)
     setting = Setting(tuple(map(str, range(agents))), d, ones, ones, tuple(layers))
-    round = Round(1, 0.1, 0.5, updates, held, held[0], lambda: None, lambda models: None)
+    round = Round(1, 0.1, 0.5, updates, held, held[0], lambda: None,
+                  lambda models: None)
 
     def step() -> Tensor:
         found = mechanism.apply(mechanism.init(setting), round, setting)[1]
@@ -62,6 +72,7 @@ def _whole_step(agents: int, layers: Sequence[slice], draw: torch.Generator) -> 
         return found.log["psi"]
 
     return Case(f"whole step, {agents} agents, {d:,} parameters", "random numbers", {
-        "agent by agent": Method(partial(reference.serve, updates, setting.size_shares, 0.5, 1.0, layers, held)),
+        "agent by agent": Method(partial(reference.serve, updates, setting.size_shares,
+                                         0.5, 1.0, layers, held)),
         "CGSV": Method(step, "agent by agent"),
     }, 1e-3)  # the loop sums millions of terms in float32

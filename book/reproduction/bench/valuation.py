@@ -16,15 +16,17 @@ from book.reproduction.bench.common import Disagreement, machine, peak, take_tur
 from fairfl import cgsv, shapley
 from fairfl.randomness import generator
 
-CASES = ((10, 1024), (10, 65536), (12, 100_000), (16, 1024), (20, 1_000_000), (24, 1024), (30, 1024))
+CASES = ((10, 1024), (10, 65536), (12, 100_000), (16, 1024), (20, 1_000_000),
+         (24, 1024), (30, 1024))
 LITERAL = 500_000_000       # 2^N D up to which the literal loop is run
 PASS = 24                   # agents up to which a table of 2^N doubles is made
-PATIENCE = 10.0             # seconds of calls of one method after which it is not repeated
+PATIENCE = 10.0  # seconds of calls of one method after which it is not repeated
 AGREE = 1e-9
 
 
 def literal(u: Tensor) -> Tensor:
-    """Eq. (2) coalition by coalition: sum the members' vectors, take the cosine, then the Shapley sum of each agent."""
+    """Eq. (2) coalition by coalition: sum the members' vectors, take the cosine, then
+    the Shapley sum of each agent."""
     n, total, table = len(u), u.sum(0), [0.0]
     for members in shapley.coalitions(n)[1:]:
         mine = u[members].sum(0)
@@ -38,10 +40,12 @@ def literal(u: Tensor) -> Tensor:
 
 
 def literal_sampling(u: Tensor, permutations: int, seed: int) -> Tensor:
-    """The plain estimator of `sampling`, with the same permutations, on the vectors themselves."""
+    """The plain estimator of `sampling`, with the same permutations, on the vectors
+    themselves."""
     n, total = len(u), u.sum(0)
-    keys = torch.stack([torch.rand(permutations, generator=generator(seed, "permutations", j), dtype=torch.float64)
-                        for j in range(n)], dim=1)
+    keys = torch.stack([torch.rand(permutations,
+                                   generator=generator(seed, "permutations", j),
+                                   dtype=torch.float64) for j in range(n)], dim=1)
     phi = torch.zeros(n, dtype=torch.float64)
     for order in keys.argsort(dim=1):
         before, mine = 0.0, torch.zeros_like(total)
@@ -62,19 +66,24 @@ def peer(gram: Tensor) -> Tensor:
     from shapiq import ExactComputer
 
     value = cgsv.game(gram)
-    computer = ExactComputer(game=lambda members: value(torch.as_tensor(members)).numpy(), n_players=len(gram))
+    computer = ExactComputer(game=lambda members:
+                             value(torch.as_tensor(members)).numpy(),
+                             n_players=len(gram))
     found = computer("SV")
     return torch.tensor([found[(i,)] for i in range(len(gram))], dtype=torch.float64)
 
 
 def methods(n: int, d: int, permutations: int, seed: int, peers: bool) -> dict[str, tuple[Callable, str | None]]:
-    """Name -> (function of the updates and of their Gram matrix, name of the method it must agree with)."""
+    """Name -> (function of the updates and of their Gram matrix, name of the method it
+    must agree with)."""
     found: dict[str, tuple[Callable, str | None]] = {
         "psi": (lambda u, gram: cgsv.cosine(u, u.sum(0)), None),
         "gram matrix": (lambda u, gram: cgsv.gram(u), None),
         "exact": (lambda u, gram: cgsv.exact(cgsv.gram(u)), None),
         "exact, beyond the gram matrix": (lambda u, gram: cgsv.exact(gram), "exact"),
-        "sampled": (lambda u, gram: cgsv.sampled(cgsv.gram(u), seed, permutations, paired=False, control=False).values,
+        "sampled": (lambda u,
+                    gram: cgsv.sampled(cgsv.gram(u), seed, permutations, paired=False,
+                                       control=False).values,
                     None),
     }
     if n <= PASS:
@@ -83,7 +92,9 @@ def methods(n: int, d: int, permutations: int, seed: int, peers: bool) -> dict[s
     if 2**n * d <= LITERAL:
         found["literal coalition loop"] = (lambda u, gram: literal(u), "exact")
     if n * d * permutations <= LITERAL:
-        found["literal sampling"] = (lambda u, gram: literal_sampling(u, permutations, seed), "sampled")
+        found["literal sampling"] = (lambda u,
+                                     gram: literal_sampling(u, permutations, seed),
+                                     "sampled")
     if peers and 10 <= n <= 20:
         found["shapiq"] = (lambda u, gram: peer(gram), "exact, beyond the gram matrix")
     return found
@@ -121,11 +132,14 @@ def valuation(
                 gap = (values[name] - values[twin]).abs().max()
                 raise Disagreement(f"N = {n}, D = {d}: {name!r} and {twin!r} differ by {gap:.2g}")
         exact = statistics.median(timed["exact"])
-        rows += [{"agents": n, "dimension": d, "method": name, "seconds": took, "median": statistics.median(took),
-                  "ratio": statistics.median(took) / exact, "peak_bytes": needed(name, n, d, permutations, seed)}
+        rows += [{"agents": n, "dimension": d, "method": name, "seconds": took,
+                  "median": statistics.median(took),
+                  "ratio": statistics.median(took) / exact,
+                  "peak_bytes": needed(name, n, d, permutations, seed)}
                  for name, took in timed.items()]
     return {
-        "settings": {"cases": [list(case) for case in cases], "repeats": repeats, "permutations": permutations,
+        "settings": {"cases": [list(case) for case in cases], "repeats": repeats,
+                     "permutations": permutations,
                      "seed": seed, "peers": peers},
         **machine(*["shapiq"] * peers),
         "rows": rows,
@@ -147,7 +161,8 @@ def _prepare(method: str, n: int, d: int, permutations: int, seed: int) -> Calla
 
 
 def table(found: dict) -> Iterator[str]:
-    """The rows as lines of text: median, spread, memory, and the ratio to the exact value."""
+    """The rows as lines of text: median, spread, memory, and the ratio to the exact
+    value."""
     yield (f"{'N':>3} {'D':>8}  {'method':30} {'median ms':>11} {'lowest':>10} {'highest':>10} {'peak MB':>8} "
            f"{'ratio':>9}")
     for row in found["rows"]:

@@ -1,4 +1,5 @@
-"""What a recorded run says about r: whom the server listens to, and why. Chapter "Accuracy and fairness".
+"""What a recorded run says about r: whom the server listens to, and why. Chapter
+"Accuracy and fairness".
 
 N agents, T rounds; rows are rounds.
 """
@@ -13,10 +14,12 @@ from fairfl.runs.records import Record
 
 
 def shares(record: Record) -> Tensor:
-    """The parts that the agents' unit updates have in the sum of each round, (T, N), rows of sum 1.
+    """The parts that the agents' unit updates have in the sum of each round, (T, N),
+    rows of sum 1.
 
-    The sum is sum_i lambda_i Delta w_i / |Delta w_i|, where lambda_i is r_{i,t-1} times the length that the update has
-    when it is summed. These are the lambda_i, divided by their sum.
+    The sum is sum_i lambda_i Delta w_i / |Delta w_i|, where lambda_i is r_{i,t-1} times
+    the length that the update has when it is summed. These are the lambda_i, divided by
+    their sum.
     """
     history, settings = record.history, record.settings
     scaling = settings.mechanism_options.get("scaling", "normalised")
@@ -28,19 +31,23 @@ def shares(record: Record) -> Tensor:
 
 
 def mean_cosine(shares: Tensor, psi: Tensor) -> Tensor:
-    """Mean cosine of two different agents' updates, drawn with probabilities `shares`, (T, N) and (T, N) -> (T,).
+    """Mean cosine of two different agents' updates, drawn with probabilities `shares`,
+    (T, N) and (T, N) -> (T,).
 
-    |sum_i p_i u_i| = sum_i p_i psi_i for unit u_i, and its square is sum_i p_i^2 plus the cosines of all pairs.
+    |sum_i p_i u_i| = sum_i p_i psi_i for unit u_i, and its square is sum_i p_i^2 plus
+    the cosines of all pairs.
     """
     same = (shares**2).sum(1)
     return ((shares * psi).sum(1) ** 2 - same) / (1 - same)
 
 
 def effective_agents(r: Tensor) -> Tensor:
-    """1 / sum of r_i^2, (..., N) -> (...): N if all r are equal, 1 if one agent has all."""
+    """1 / sum of r_i^2, (..., N) -> (...): N if all r are equal, 1 if one agent has
+    all."""
     return 1 / (r.double() ** 2).sum(-1)
 
 
 def heard(r: Tensor, quality: Tensor) -> Tensor:
-    """sum_i r_i quality_i, (..., N) and (N,) -> (...): the mean quality of the agents that the server listens to."""
+    """sum_i r_i quality_i, (..., N) and (N,) -> (...): the mean quality of the agents
+    that the server listens to."""
     return r.double() @ quality.double()

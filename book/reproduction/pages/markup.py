@@ -11,10 +11,12 @@ Row = tuple[str, str, Sequence[str]]  # group, kind, one cell a column
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls in its own box where it is too wide. Texts are escaped; a line break within one stays."""
+    """A table that scrolls in its own box where it is too wide. Texts are escaped; a
+    line break within one stays."""
 
     def line(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{_escaped(cell)}</{tag}>" for cell in cells) + "</tr>"
+        return "<tr>" + "".join(f"<{tag}>{_escaped(cell)}</{tag}>"
+                                for cell in cells) + "</tr>"
 
     body = "\n".join(line(row, "td") for row in rows)
     return _box('class="table"', line(header, "th"), f"\n{body}\n")
@@ -24,7 +26,8 @@ def grouped(header: Sequence[str], rows: Sequence[Row], fold: str = "") -> str:
     """A narrow `table` whose first column spans the rows of a group.
 
     Args:
-        rows: (group, kind, cells); rows of a group follow each other, those of the kind "paper" are set apart.
+        rows: (group, kind, cells); rows of a group follow each other, those of the kind
+            "paper" are set apart.
         fold: hide the table below this line until the reader opens it.
     """
     body, last = [], None
@@ -38,7 +41,8 @@ def grouped(header: Sequence[str], rows: Sequence[Row], fold: str = "") -> str:
             texts = _styled("th", group, f"{line}vertical-align: top; ", spans) + texts
         body.append(f'<tr style="background: none">{texts}</tr>')
         last = group
-    head = "".join(_styled("th", text, "vertical-align: bottom; ", ' scope="col"') for text in header)
+    head = "".join(_styled("th", text, "vertical-align: bottom; ", ' scope="col"')
+                   for text in header)
     style = "font-size: .85em; white-space: nowrap; border-collapse: collapse"
     found = _box(f'style="{style}"', f"<tr>{head}</tr>", "".join(body))
     return folded(fold, found) if fold else found
@@ -63,16 +67,18 @@ def _box(attributes: str, head: str, body: str) -> str:
 
 
 def spread(numbers: Iterable[float], digits: int = 1) -> str:
-    """One number a seed as "97.3 ± 0.2": their mean and half their range, the mean alone if there is one.
+    """One number a seed as "97.3 ± 0.2": their mean and half their range, the mean
+    alone if there is one.
 
-    Seeds for which it is not defined (nan) are left out, and the others counted, "90 ± 2 (2 of 3)"; "undefined" if it
-    is so for all, a dash if there are none.
+    Seeds for which it is not defined (nan) are left out, and the others counted, "90 ±
+    2 (2 of 3)"; "undefined" if it is so for all, a dash if there are none.
     """
     numbers = [float(number) for number in numbers]
     defined = [number for number in numbers if not math.isnan(number)]
     if not defined:
         return UNDEFINED if numbers else MISSING
-    text = f"{round(sum(defined) / len(defined), digits) + 0.0:.{digits}f}"  # + 0.0: no "-0"
+    # + 0.0: no "-0"
+    text = f"{round(sum(defined) / len(defined), digits) + 0.0:.{digits}f}"
     if len(defined) > 1:
         text += f" ± {(max(defined) - min(defined)) / 2:.{digits}f}"
     return text if len(defined) == len(numbers) else f"{text} ({len(defined)} of {len(numbers)})"

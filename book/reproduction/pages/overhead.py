@@ -1,4 +1,5 @@
-"""Table 3: what a mechanism costs beside training, as measured here and as published. Chapter "What fairness costs"."""
+"""Table 3: what a mechanism costs beside training, as measured here and as published.
+Chapter "What fairness costs"."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from typing import NamedTuple
 
 from fairfl.runs.records import Record
 
-COLUMNS = ("mnist-5-pow", "mnist-10-pow", "mnist-20-pow", "cifar10-5-pow", "cifar10-10-pow", "mr-5-pow", "sst-5-pow")
+COLUMNS = ("mnist-5-pow", "mnist-10-pow", "mnist-20-pow", "cifar10-5-pow",
+           "cifar10-10-pow", "mr-5-pow", "sst-5-pow")
 
 
 class Seconds(NamedTuple):
@@ -24,12 +26,14 @@ class Seconds(NamedTuple):
 
 
 def seconds(record: Record) -> Seconds:
-    """What the mechanism (aggregation, valuation, rewards) and what the agents' training took, without round 1.
+    """What the mechanism (aggregation, valuation, rewards) and what the agents'
+    training took, without round 1.
 
     Raises:
         ValueError: a record of one round.
     """
-    mechanism, training = (record.history[f"seconds_{part}"][1:] for part in ("mechanism", "training"))
+    mechanism, training = (record.history[f"seconds_{part}"][1:]
+                           for part in ("mechanism", "training"))
     if not len(training):
         raise ValueError("a run of one round has nothing but its first round, which is not timed")
     return Seconds(float(mechanism.sum()), float(training.sum()))
@@ -46,7 +50,8 @@ class Implied(NamedTuple):
 
 
 def implied_training(paper: Path) -> list[Implied]:
-    """The overhead over the ratio, for each number of Table 3; both were rounded to the digits that are printed."""
+    """The overhead over the ratio, for each number of Table 3; both were rounded to the
+    digits that are printed."""
     with (paper / "table3_overhead.csv").open() as file:
         rows = list(csv.DictReader(file))
     found = []
@@ -54,8 +59,10 @@ def implied_training(paper: Path) -> list[Implied]:
         overhead, ratio = Decimal(row["overhead_seconds"]), Decimal(row["overhead_over_training"])
         over, under = (_half_a_unit(number) for number in (overhead, ratio))
         column = f"{row['dataset'].lower().replace('-', '')}-{row['agents']}"
-        found.append(Implied(row["method"], column, float((overhead - over) / (ratio + under)),
-                             float(overhead / ratio), float((overhead + over) / (ratio - under))))
+        found.append(Implied(row["method"], column,
+                             float((overhead - over) / (ratio + under)),
+                             float(overhead / ratio),
+                             float((overhead + over) / (ratio - under))))
     return found
 
 
@@ -65,8 +72,10 @@ def _half_a_unit(number: Decimal) -> Decimal:
 
 
 def at_odds(implied: list[Implied]) -> list[Implied]:
-    """Of one column, the numbers that no single training time is compatible with: those outside of the time that
-    suits most methods. Empty where one time suits all of them."""
+    """Of one column, the numbers that no single training time is compatible with: those
+    outside of the time that suits most methods. Empty where one time suits all of
+    them."""
     ends = sorted({one.low for one in implied})
-    best = max(ends, key=lambda time: sum(one.low <= time <= one.high for one in implied))
+    best = max(ends,
+               key=lambda time: sum(one.low <= time <= one.high for one in implied))
     return [one for one in implied if not one.low <= best <= one.high]

@@ -1,7 +1,8 @@
 """Two sources of the same numbers: the published tables and the records. Page "Claims".
 
-Numbers come by the seed, so that what is compared is of the same agents: {seed: number}. The published ones have no
-seed and are all of seed 0. {} stands for what is not there, nan for what is not defined.
+Numbers come by the seed, so that what is compared is of the same agents: {seed:
+number}. The published ones have no seed and are all of seed 0. {} stands for what is
+not there, nan for what is not defined.
 """
 
 from __future__ import annotations
@@ -41,10 +42,12 @@ class Source(Protocol):
         """The same, as a multiple of the training time."""
 
     def noise(self, quantity: str, agent: int) -> Values:
-        """Of the federation with wrong labels, averaged over the rounds: "psi" or "sparsity" (percent) of an agent."""
+        """Of the federation with wrong labels, averaged over the rounds: "psi" or
+        "sparsity" (percent) of an agent."""
 
     def grid(self, quantity: str, alpha: float, gamma: float, beta: float) -> Values:
-        """Of the grid on digits: "gain", the average accuracy above Standalone's in points, or "rho"."""
+        """Of the grid on digits: "gain", the average accuracy above Standalone's in
+        points, or "rho"."""
 
 
 class Published:
@@ -88,8 +91,10 @@ class Published:
 
     def noise(self, quantity: str, agent: int) -> Values:
         with (self.paper / "fig2_label_noise.csv").open() as file:
-            row = next(row for row in csv.DictReader(file) if int(row["agent"]) == agent)
-        return {0: float(row[{"psi": "mean_psi", "sparsity": "mean_sparsity_percent"}[quantity]])}
+            row = next(row for row in csv.DictReader(file)
+                       if int(row["agent"]) == agent)
+        return {0: float(row[{"psi": "mean_psi",
+                              "sparsity": "mean_sparsity_percent"}[quantity]])}
 
     def grid(self, quantity: str, alpha: float, gamma: float, beta: float) -> Values:
         return {}
@@ -110,7 +115,8 @@ class Recorded:
 
     def _cell(self, quantity: str, method: str, column: str) -> Values:
         cell = tables.cell(self.results, column, method, self.convention)
-        return dict(zip(cell.seeds, getattr(cell, quantity).tolist(), strict=True)) if cell else {}
+        return dict(zip(cell.seeds, getattr(cell, quantity).tolist(),
+                        strict=True)) if cell else {}
 
     def mean(self, method: str, column: str) -> Values:
         return self._cell("mean", method, column)
@@ -123,14 +129,17 @@ class Recorded:
             return {}
         found = {}
         for seed in self._cell("mean", method, column):
-            cell = tables.cell(self.results, column, method, self.convention, seeds=(seed,))
-            if cell.alone is not None:  # else nothing is known, which is not the same as undefined
+            cell = tables.cell(self.results, column, method, self.convention,
+                               seeds=(seed,))
+            # Else nothing is known, which is not the same as undefined
+            if cell.alone is not None:
                 found[seed] = float(cell.fairness[0])
         return found
 
     def _timing(self, method: str, column: str) -> overhead.Seconds | None:
         dataset, agents, partition = column.split("-")
-        record = tables.read(self.results, Column(dataset, int(agents), partition), method, 0, "timing")
+        record = tables.read(self.results, Column(dataset, int(agents), partition),
+                             method, 0, "timing")
         return overhead.seconds(record) if record else None
 
     def seconds(self, method: str, column: str) -> Values:
@@ -144,8 +153,10 @@ class Recorded:
         for seed in SEEDS:
             if (file := self.results / f"fig2-mnist-seed{seed}.json").exists():
                 record = records.load(file)
-                psi, kept = (record.history[name].double().mean(0) for name in ("psi", "q"))
-                values = {"psi": psi, "sparsity": 100 * (1 - kept / record.about["parameters"])}
+                psi, kept = (record.history[name].double().mean(0)
+                             for name in ("psi", "q"))
+                values = {"psi": psi,
+                          "sparsity": 100 * (1 - kept / record.about["parameters"])}
                 found[seed] = float(values[quantity][agent - 1])
         return found
 
@@ -153,7 +164,8 @@ class Recorded:
     def _grid(self) -> dict[tuple[float, float, float], dict[int, dict[str, float]]]:
         found = {}
         for run in plan.grid():
-            alone = tables.read(self.results, "digits-5-pow", "standalone", run.settings.seed)
+            alone = tables.read(self.results, "digits-5-pow", "standalone",
+                                run.settings.seed)
             if alone is None or not run.path(self.results).exists():
                 continue
             accuracy = 100 * records.load(run.path(self.results)).history[tables.CONVENTIONS[self.convention]][-1]
@@ -161,8 +173,10 @@ class Recorded:
             options = run.settings.mechanism_options
             key = options["alpha"], run.settings.gamma.first, options["beta"]
             found.setdefault(key, {})[run.settings.seed] = {
-                "gain": float((accuracy - before).mean()), "rho": float(metrics.fairness(before, accuracy))}
+                "gain": float((accuracy - before).mean()),
+                "rho": float(metrics.fairness(before, accuracy))}
         return found
 
     def grid(self, quantity: str, alpha: float, gamma: float, beta: float) -> Values:
-        return {seed: values[quantity] for seed, values in self._grid.get((alpha, gamma, beta), {}).items()}
+        return {seed: values[quantity]
+                for seed, values in self._grid.get((alpha, gamma, beta), {}).items()}

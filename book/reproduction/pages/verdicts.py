@@ -1,7 +1,8 @@
 """How a claim is judged by a source of numbers. Page "Claims".
 
-A claim turns a source into items, a number each, and says which numbers bear it out. So the same few lines judge a
-sentence by the paper's own tables and by the records. Nobody types a verdict.
+A claim turns a source into items, a number each, and says which numbers bear it out. So
+the same few lines judge a sentence by the paper's own tables and by the records. Nobody
+types a verdict.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Claim(NamedTuple):
     """A sentence.
 
     Attributes:
-        where: in the paper. says: what it says, in our words. measure: what the items' numbers are.
+        where: in the paper. says: what it says, in our words. measure: what the items'
+            numbers are.
         bears_out: whether a number does what the sentence says.
         needed: how many items must: "all", "any" or "most", more than half.
         both: whether the two conventions of evaluation may judge it differently.
@@ -46,10 +48,12 @@ class Verdict(NamedTuple):
     """What a source says of a claim.
 
     Attributes:
-        state: "holds" or "fails" (with "so far" where the missing items could change that), "seeds disagree", "not
-            defined", or the source's word for what it does not have.
-        borne_out, refuted, split: items (the name and the mean over the seeds) for which all seeds, no seed, some
-            seeds bear the claim out. undefined, missing: how many others there are.
+        state: "holds" or "fails" (with "so far" where the missing items could change
+            that), "seeds disagree", "not defined", or the source's word for what it
+            does not have.
+        borne_out, refuted, split: items (the name and the mean over the seeds) for
+            which all seeds, no seed, some seeds bear the claim out. undefined, missing:
+            how many others there are.
         seeds: the fewest and the most of an item.
     """
 
@@ -63,7 +67,8 @@ class Verdict(NamedTuple):
 
 
 def judge(claim: Claim, source: Source) -> Verdict:
-    """The verdict of a source. An item is borne out if it is for every seed, refuted if it is for none."""
+    """The verdict of a source. An item is borne out if it is for every seed, refuted if
+    it is for none."""
     yes, no, split, undefined, missing, counts = [], [], [], 0, 0, []
     for what, values in claim.items(source):
         known = [value for value in values.values() if not math.isnan(value)]
@@ -76,12 +81,14 @@ def judge(claim: Claim, source: Source) -> Verdict:
             votes = {claim.bears_out(value) for value in known}
             side = split if len(votes) == 2 else yes if votes.pop() else no
             side.append((what, sum(known) / len(known)))
-    state = _state(claim.needed, len(yes), len(no), len(split), undefined, missing) or source.absent
+    state = _state(claim.needed, len(yes), len(no), len(split), undefined,
+                   missing) or source.absent
     return Verdict(state, tuple(yes), tuple(no), tuple(split), undefined, missing,
                    (min(counts, default=0), max(counts, default=0)))
 
 
-def _state(needed: str, yes: int, no: int, split: int, undefined: int, missing: int) -> str:
+def _state(needed: str, yes: int, no: int, split: int, undefined: int,
+           missing: int) -> str:
     known = yes + no + split
     if not known:
         return "not defined" if undefined else ""
@@ -106,7 +113,8 @@ SHOWN = 3  # items named in a description
 
 
 def describe(claim: Claim, verdict: Verdict) -> str:
-    """The numbers behind a verdict: what speaks against the claim, how far all numbers reach, and what is missing."""
+    """The numbers behind a verdict: what speaks against the claim, how far all numbers
+    reach, and what is missing."""
     known = (*verdict.borne_out, *verdict.refuted, *verdict.split)
     parts = []
     if len(known) == 1:
@@ -118,7 +126,8 @@ def describe(claim: Claim, verdict: Verdict) -> str:
         if claim.needed == "any":
             parts += _named("with", verdict.borne_out)
         else:
-            parts += _named("against it", verdict.refuted) + _named("seeds disagree on", verdict.split)
+            parts += _named("against it", verdict.refuted) + _named("seeds disagree on",
+                                                                    verdict.split)
     if verdict.undefined:
         parts.append(f"{verdict.undefined} not defined")
     if known and verdict.missing:
@@ -130,7 +139,8 @@ def _named(word: str, items: tuple[tuple[str, float], ...]) -> list[str]:
     if not items:
         return []
     named = "; ".join(f"{what}: {rounded(number)}" for what, number in items[:SHOWN])
-    return [f"{word} {named}" + (f"; and {len(items) - SHOWN} more" if len(items) > SHOWN else "")]
+    return [f"{word} {named}"
+            + (f"; and {len(items) - SHOWN} more" if len(items) > SHOWN else "")]
 
 
 def seeds(verdict: Verdict) -> str:
@@ -138,11 +148,13 @@ def seeds(verdict: Verdict) -> str:
     low, high = verdict.seeds
     if not high:
         return ""
-    return ("one seed" if high == 1 else f"{high} seeds") if low == high else f"{low} to {high} seeds"
+    return ("one seed" if high == 1
+            else f"{high} seeds") if low == high else f"{low} to {high} seeds"
 
 
 def card(claim: Claim, found: dict[str, Verdict]) -> str:
-    """A claim and what each source says of it, as HTML. A claim that no convention touches has one verdict of ours."""
+    """A claim and what each source says of it, as HTML. A claim that no convention
+    touches has one verdict of ours."""
     lines = []
     for number, (name, verdict) in enumerate(found.items()):
         if number > 1 and not claim.both:
