@@ -42,7 +42,8 @@ def test_all_parts_are_measured(measured):
     assert {row["part"] for row in found["rows"]} == set(engine.PARTS) - elsewhere
     assert found["settings"] == {"parts": list(engine.PARTS), "repeats": 1, "seed": 0,
                                  "quick": True}
-    assert found["threads"] == torch.get_num_threads() and set(found["load"]) == {"before", "after"}
+    assert found["threads"] == torch.get_num_threads()
+    assert set(found["load"]) == {"before", "after"}
     # Nothing is judged at such sizes
     assert all(row["wanted"] is None for row in found["rows"])
 
@@ -52,7 +53,8 @@ def test_speed_is_the_quotient_of_medians_to_the_first_method(measured):
     _, found = measured
     first = {}
     for row in found["rows"]:
-        assert row["median"] == statistics.median(row["values"]) and len(row["values"]) == 1
+        assert row["median"] == statistics.median(row["values"])
+        assert len(row["values"]) == 1
         assert row["data"] == "digits" or row["data"].startswith("random numbers")
         if row["unit"] == "seconds":
             base = first.setdefault((row["part"], row["case"]), row["median"])
@@ -84,9 +86,12 @@ def test_the_table_says_what_was_missed():
 @pytest.mark.slow
 def test_parts_can_be_chosen_and_unknown_ones_are_refused():
     result = call("--part", "digits")
-    assert result.exit_code == 0 and "digits, float32, 20 agents" in result.output and "server:" not in result.output
+    assert result.exit_code == 0
+    assert "digits, float32, 20 agents" in result.output
+    assert "server:" not in result.output
     result = call("--part", "colour")
-    assert result.exit_code == 2 and "known are server, round, evaluation" in result.output
+    assert result.exit_code == 2
+    assert "known are server, round, evaluation" in result.output
 
 
 def test_a_wrong_answer_stops_the_benchmark(monkeypatch):
@@ -94,7 +99,8 @@ def test_a_wrong_answer_stops_the_benchmark(monkeypatch):
     monkeypatch.setattr(downloads, "limits", lambda magnitude, ascending, counts: right(
         magnitude, ascending, (counts - 1).clamp(min=0)))
     result = call("--part", "server")
-    assert result.exit_code == 1 and "'one sort a layer, ties kept' differs from" in result.output
+    assert result.exit_code == 1
+    assert "'one sort a layer, ties kept' differs from" in result.output
 
 
 @pytest.mark.parametrize("gap", [1.1e-3, float("nan")])

@@ -46,9 +46,11 @@ def test_ratios_are_quotients_of_medians_to_the_exact_value(measured):
         (exact,) = [other for other in found["rows"] if other["method"] == "exact"
                     and other["agents"] == row["agents"]]
         assert row["ratio"] == pytest.approx(row["median"] / exact["median"])
-        assert min(row["seconds"]) <= row["median"] <= max(row["seconds"]) and len(row["seconds"]) == 2
+        assert min(row["seconds"]) <= row["median"] <= max(row["seconds"])
+        assert len(row["seconds"]) == 2
         assert (row["peak_bytes"] is None) == (sys.platform != "linux")
-    assert found["settings"]["seed"] == 0 and found["versions"]["torch"] == torch.__version__
+    assert found["settings"]["seed"] == 0
+    assert found["versions"]["torch"] == torch.__version__
 
 
 def test_the_peak_counts_what_a_call_needs(monkeypatch):
@@ -85,7 +87,8 @@ def test_a_wrong_value_stops_the_benchmark(monkeypatch, name):
 def test_a_long_literal_loop_is_left_out_with_a_word(monkeypatch):
     monkeypatch.setattr(valuation, "LITERAL", 100)
     result = call("--case", "4", "30")
-    assert result.exit_code == 0 and "the literal coalition loop was left out: 2^N D = 5e+02" in result.output
+    assert result.exit_code == 0
+    assert "the literal coalition loop was left out: 2^N D = 5e+02" in result.output
     assert "literal coalition loop  " not in result.output
 
 

@@ -46,7 +46,8 @@ def test_summary_is_written_whole_or_not_at_all(tmp_path):
     assert result.exit_code == 1 and list(json.loads(path.read_text())) == ["versions",
                                                                             "digits"]
     result = call("digits", "--output", path / "below")
-    assert result.exit_code == 1 and "could not be written" in result.output.splitlines()[-1]
+    assert result.exit_code == 1
+    assert "could not be written" in result.output.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", datasets.DATASETS)

@@ -52,7 +52,9 @@ def test_a_spent_budget_leaves_a_checkpoint_to_go_on_from(tmp_path):
     run = small(rounds=FOREVER)
     (outcome,) = execution.execute([run], tmp_path, budget=1.0)
     kept = tmp_path / "runs/a.json.checkpoint"
-    assert outcome.state == "stopped" and "after round" in outcome.detail and kept.exists()
+    assert outcome.state == "stopped"
+    assert "after round" in outcome.detail
+    assert kept.exists()
     done = int(outcome.detail.split()[2])
     assert done >= 1
     (outcome,) = execution.execute([run], tmp_path, budget=1.0)

@@ -60,6 +60,7 @@ def test_the_runs_of_the_guarantee_come_in_pairs_that_differ_in_gamma():
     found = [run.settings for run in plan.guarantee()]
     assert len(found) == 4
     for settling, constant in (found[:2], found[2:]):
-        assert constant.gamma == Schedule(0.5) and settling == replace(constant, gamma=Schedule(0.5, 0.95))
+        assert constant.gamma == Schedule(0.5)
+        assert settling == replace(constant, gamma=Schedule(0.5, 0.95))
 
 

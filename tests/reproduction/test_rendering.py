@@ -48,7 +48,8 @@ def test_cells(results):  # noqa: F811
     assert rendering.accuracy(None) == rendering.fairness(None) == "—"
     write(results, "cgsv-beta1", 1, [0.5, 0.9, 0.7])
     without = tables.cell(results, COLUMN, "cgsv-beta1")
-    assert rendering.fairness(without) == "—" and rendering.accuracy(without) == "70.0 ± 0.0 (90.0)"
+    assert rendering.fairness(without) == "—"
+    assert rendering.accuracy(without) == "70.0 ± 0.0 (90.0)"
 
 
 class Cells(HTMLParser):
@@ -125,5 +126,6 @@ def test_a_table_escapes_spans_and_folds():
     found = Cells(text)
     assert found.rows == [["", "", "xy"], ["a < b", "paper", "1"], ["ours", "2 & 3"],
                           ["c", "ours", "4"]]
-    assert found.spans == 3 and text.startswith("<details><summary>More &amp; more</summary>")
+    assert found.spans == 3
+    assert text.startswith("<details><summary>More &amp; more</summary>")
     assert "overflow-x: auto" in text and "details" not in markup.grouped([""], [])
