@@ -30,7 +30,9 @@ def tensor(x, name: str, dims: int | None = None) -> Tensor:
     """
     if isinstance(x, np.ma.MaskedArray):
         raise ValueError(f"{name} is a masked array: fill or drop what is masked")
-    x = torch.as_tensor(x).detach()
+    if not isinstance(x, Tensor):  # through numpy: a list of numbers is float64 there
+        x = torch.from_numpy(np.require(x, requirements=["C", "W"]))
+    x = x.detach()
     if x.dim() != dims and dims is not None:
         raise ValueError(f"{name} must have {dims} dimension{'s' * (dims > 1)}, "
                          f"not shape {tuple(x.shape)}")

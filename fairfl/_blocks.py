@@ -1,4 +1,4 @@
-"""The cosine game in blocks of coalitions; what `cgsv.exact` hands to `shapley.fold`."""
+"""The cosine game in blocks of coalitions, which `cgsv.exact` hands to `shapley.fold`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from fairfl.shapley import BLOCK, additive, coalitions
 
 
 class Blocks:
-    """v(S) = g(S) / h(S) of all coalitions S of the first `low` agents, joined by some of
+    """v(S) = g(S) / h(S) of all coalitions S of the first `low` agents, joined by some
+    of
     the others: a `shapley.Block`. Calls from several threads are safe.
 
     Args:
@@ -37,8 +38,8 @@ class Blocks:
         added = list(others)
         cross = self.gram[added].sum(0)  # <a_k, u_B>, B the coalition of the others
         g, norm = self.g[added].sum().item(), self.norms[added].sum().item()
-        # |u_S + u_B|^2 = |u_S|^2 + 2 <u_S, u_B> + |u_B|^2, the middle term from one table
-        # for each half of S
+        # |u_S + u_B|^2 = |u_S|^2 + 2 <u_S, u_B> + |u_B|^2, the middle term from one
+        # table for each half of S
         right = self.members[0] @ (2 * cross[: self.half])
         left = self.members[1] @ (2 * cross[self.half : self.low]) + cross[added].sum()
         table = squares.view(len(left), len(right))

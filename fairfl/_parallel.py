@@ -1,8 +1,8 @@
 """Work for several threads, each of which uses one core.
 
 For small networks this is faster than one thread that spreads every operation over all
-cores, and it leaves the order of summation alone: results do not depend on the number of
-threads. On a busy machine threads that share a small operation wait for each other.
+cores, and it leaves the order of summation alone: results do not depend on the number
+of threads. On a busy machine threads that share a small operation wait for each other.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch
 
 @contextmanager
 def one_core() -> Iterator[int]:
-    """Torch computes with one thread inside and with as many as before afterwards; gives
-    that number."""
+    """Torch computes with one thread inside and with as many as before afterwards;
+    gives that number."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -33,8 +33,8 @@ def spread(function: Callable, items: Iterable, workers: int | None = None,
 
     Args:
         function: must not change what it shares with other calls. Of torch's settings,
-            whether gradients are recorded and autocast are each thread's own, so it must
-            set them itself.
+            whether gradients are recorded and autocast are each thread's own, so it
+            must set them itself.
         items: begun in this order, so put long ones first.
         workers: threads; default: as many as torch may use, `torch.get_num_threads`,
             which is the same afterwards.

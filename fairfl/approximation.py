@@ -1,9 +1,12 @@
-"""How far psi is from phi: the first-order law and a certificate; chapter "A cheap approximation".
+"""How far psi is from phi: the first-order law and a certificate; chapter "A cheap
+approximation".
 
-All of it is computed from the Gram matrix G of the a_i = r_i u_i (`cgsv.gram`) in polynomial time. The Gram matrix is
-compared with the mean of all its reorderings: G = dbar I + obar (11' - I) + E, where dbar is the mean squared norm and
-obar the mean inner product. For coalitions of s agents h(S)^2 = |u_S|^2 then has the mean hbar_s^2
-(`cgsv.mean_squares`), and what is left, deviation(S) = h(S)^2 - hbar_|S|^2, is a sum over the members of S.
+All of it is computed from the Gram matrix G of the a_i = r_i u_i (`cgsv.gram`) in
+polynomial time. The Gram matrix is compared with the mean of all its reorderings:
+G = dbar I + obar (11' - I) + E, where dbar is the mean squared norm and obar the mean
+inner product. For coalitions of s agents h(S)^2 = |u_S|^2 then has the mean hbar_s^2
+(`cgsv.mean_squares`), and what is left, deviation(S) = h(S)^2 - hbar_|S|^2, is a sum
+over the members of S.
 """
 
 from __future__ import annotations
@@ -19,16 +22,18 @@ from fairfl._moments import Moments
 
 
 def slope(agents: int, rho: float) -> float:
-    """c_N(rho): for updates of one length and mean cosine rho, phi_i - 1/N = c_N (psi_i / sum psi - 1/N) to first
-    order.
+    """c_N(rho): for updates of one length and mean cosine rho, to first order
+    phi_i - 1/N = c_N (psi_i / sum psi - 1/N).
 
     Below 1 psi overstates the differences between agents, above 1 it understates them.
 
     Raises:
-        ValueError: fewer than 3 agents, or a rho that no updates can have on average, outside (-1/(N-1), 1].
+        ValueError: fewer than 3 agents, or a rho that no updates can have on average,
+            outside (-1/(N-1), 1].
     """
     if agents < 3 or not -1 / (agents - 1) < rho <= 1:
-        raise ValueError(f"need at least 3 agents and rho in (-1/(N-1), 1], not {agents} and {rho!r}")
+        raise ValueError(f"need at least 3 agents and rho in (-1/(N-1), 1], "
+                         f"not {agents} and {rho!r}")
     s = torch.arange(1, agents + 1, dtype=torch.float64)
     by_numerator, by_denominator, _ = _slopes(s * (1 + (s - 1) * rho))
     return (by_numerator - by_denominator).item()
@@ -37,8 +42,9 @@ def slope(agents: int, rho: float) -> float:
 def first_order(gram):
     """The CGSV to first order in E, at the cost of psi: (N, N) -> (N,) float64.
 
-    phi_i = 1/N + c_1 (p_i - 1/N) + c_2 (|a_i|^2 - dbar) / |u_N|^2 + O(E^2), where p_i = <a_i, u_N> / |u_N|^2 is the
-    agent's share of r_i psi_i. Sums to 1 like phi itself. For one or two agents it is exact.
+    phi_i = 1/N + c_1 (p_i - 1/N) + c_2 (|a_i|^2 - dbar) / |u_N|^2 + O(E^2), where
+    p_i = <a_i, u_N> / |u_N|^2 is the agent's share of r_i psi_i. Sums to 1 like phi
+    itself. For one or two agents it is exact.
     """
     active, matrix = cgsv.counting(cgsv.checked(gram))
     n = len(active)
@@ -46,12 +52,14 @@ def first_order(gram):
         return cgsv.exact(gram)
     a, b, c = _slopes(cgsv.mean_squares(matrix))
     inner, squares = matrix.sum(1), matrix.diagonal()
-    phi = 1 / n + ((a - b) * (inner - inner.mean()) + (b - c) * (squares - squares.mean())) / matrix.sum()
-    return cgsv.everyone(phi, active, gram)
+    by_inner = (a - b) * (inner - inner.mean())
+    by_norm = (b - c) * (squares - squares.mean())
+    return cgsv.everyone(1 / n + (by_inner + by_norm) / matrix.sum(), active, gram)
 
 
 def _slopes(mean_squares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """How phi answers to g in the numerator, to inner products in the denominator, and to norms there."""
+    """How phi answers to g in the numerator, to inner products in the denominator, and
+    to norms there."""
     n = len(mean_squares)
     s = torch.arange(1, n, dtype=mean_squares.dtype, device=mean_squares.device)
     ratio = (mean_squares[-1] / mean_squares[:-1]).sqrt()  # H / hbar_s
@@ -69,7 +77,7 @@ class Certificate(NamedTuple):
 
     @property
     def centre(self):
-        """(N,) the middle of the intervals, which estimates phi better than psi does."""
+        """(N,) the middle of the intervals; it estimates phi better than psi does."""
         return (self.lower + self.upper) / 2
 
     @property
@@ -85,15 +93,18 @@ class Certificate(NamedTuple):
 def certificate(gram) -> Certificate:
     """Intervals that hold phi_i for certain, in O(N^3) time.
 
-    1/h(S) is developed to first order around hbar_s, which gives a game with a Shapley value in closed form; the error
-    of v(S) is v(S) (x-1)^2 times a factor of at most c_0 <= 1, x = h(S)^2 / hbar_s^2, and as |v| <= 1 the mean of
-    (x-1)^2 bounds it. If all psi_i >= 0 then 0 <= v <= 1, the errors have a known sign, and the intervals are half as
-    long.
+    1/h(S) is developed to first order around hbar_s, which gives a game with a Shapley
+    value in closed form; the error of v(S) is v(S) (x-1)^2 times a factor of at most
+    c_0 <= 1, x = h(S)^2 / hbar_s^2, and as |v| <= 1 the mean of (x-1)^2 bounds it. If
+    all psi_i >= 0 then 0 <= v <= 1, the errors have a known sign, and the intervals are
+    half as long. What float64 may add, in the Gram matrix too, is part of them; it
+    grows with the square of (sum of the |a_i|) / |u_N|.
 
     Args:
         gram: (N, N) Gram matrix of the a_i, up to a positive factor.
     Returns:
-        Arrays of the kind of `gram`; [0, 0] for an agent without an update, and for all agents if u_N = 0.
+        Arrays of the kind of `gram`; [0, 0] for an agent without an update, and for all
+        agents if u_N = 0.
     """
     active, matrix = cgsv.counting(cgsv.checked(gram))
     ends = _Developed(matrix).interval() if len(active) else matrix.new_zeros(2, 0)
@@ -103,26 +114,29 @@ def certificate(gram) -> Certificate:
 def certified(gram):
     """(N, N) bool: entry (i, j) is true where phi_i > phi_j is certain.
 
-    The difference of two values depends on fewer coalitions than each of them, so this decides more pairs than
-    comparing the intervals of `certificate` would.
+    The difference of two values depends on fewer coalitions than each of them, so this
+    decides more pairs than comparing the intervals of `certificate` would.
     """
     matrix = cgsv.checked(gram)
     sure = torch.zeros(matrix.shape, dtype=torch.bool, device=matrix.device)
     active, inner = cgsv.counting(matrix)
     if len(active):
         developed = _Developed(inner)
-        lower, upper = (cgsv.everyone(end, active, matrix) for end in developed.interval())
-        sure = lower[:, None] > upper[None, :]  # an agent without an update has the interval [0, 0]
+        ends = developed.interval()
+        lower, upper = (cgsv.everyone(end, active, matrix) for end in ends)
+        sure = lower[:, None] > upper[None, :]  # without an update: the interval [0, 0]
         sure[active[:, None], active[None, :]] |= developed.gaps() > 0
     return like(sure, gram)
 
 
 class _Developed:
-    """The game with 1/h(S) developed around hbar_|S|, for agents that all have an update, and what it may be wrong by.
+    """The game with 1/h(S) developed around hbar_|S|, for agents that all have an
+    update, and what it may be wrong by.
 
-    T is uniform among the coalitions of m = 0..N-1 agents without i, "before", and joined by i, "joined". Results of
-    `Moments` have a column for each m. Of all N agents together the deviation is 0; no moment is taken there, because
-    |u_N| may be so short that dividing by it would make much of a rounding error.
+    T is uniform among the coalitions of m = 0..N-1 agents without i, "before", and
+    joined by i, "joined". Results of `Moments` have a column for each m. Of all N
+    agents together the deviation is 0; no moment is taken there, because |u_N| may be
+    so short that dividing by it would make much of a rounding error.
     """
 
     def __init__(self, matrix: Tensor):
@@ -138,25 +152,31 @@ class _Developed:
         mean_squares = cgsv.mean_squares(matrix)
         self.factor = _factor(matrix, mean_squares)
         self.scale = mean_squares.sqrt()[:-1]  # hbar_s, s < N
-        self.one_sided = bool((inner >= 0).all())  # all psi_i >= 0, so v(S) >= 0 for all S
-        # What float64 may add to the difference of two ways to compute phi: g loses digits where u_N is short.
-        self.rounding = 1e-14 * n * (squares.sqrt().sum() / length).item()
+        # If inner products are wrong by 1e-15 of the product of the norms, |u_N|^2 is
+        # by 1e-15 (sum of the |a_i|)^2, and the g_i relatively by this over |u_N|^2.
+        reach = squares.sqrt() * squares.sqrt().sum()
+        self.rounding = 1e-15 * n * (reach.sum() / length**2).item()
+        # all psi_i >= 0, so v(S) >= 0 for all S
+        self.one_sided = bool((inner >= 1e-15 * reach).all())
 
     def value(self) -> Tensor:
-        """Shapley value of the game w(S) = g(S) / hbar_s - g(S) deviation(S) / (2 hbar_s^3), w(all) = 1: (N,)."""
-        g, delta, scale, before, joined = self.g[:, None], self.delta[:, None], self.scale, self.before, self.joined
-        mean = before.of(self.g)
-        worth = mean[:, 1:] / scale - before.times(self.g)[:, 1:] / (2 * scale**3)
-        crossed = g * (delta + joined.mean()) + delta * mean + joined.times(self.g)
+        """Shapley value of the game w(S) = g(S) / hbar_s - g(S) deviation(S) /
+        (2 hbar_s^3), w(all) = 1: (N,)."""
+        g, delta, scale = self.g[:, None], self.delta[:, None], self.scale
+        mean = self.before.of(self.g)
+        worth = mean[:, 1:] / scale - self.before.times(self.g)[:, 1:] / (2 * scale**3)
+        crossed = g * (delta + self.joined.mean()) + delta * mean
+        crossed = crossed + self.joined.times(self.g)
         more = (g + mean)[:, :-1] / scale - crossed[:, :-1] / (2 * scale**3)
         return (1 + more.sum(1) - worth.sum(1)) / self.n
 
     def errors(self) -> tuple[Tensor, Tensor]:
-        """Bounds on the error of `value` from the coalitions that i has joined, and from those before, (N,) each."""
-        joined = self.joined.square(self.delta)[:, :-1]
-        before = self.before.square(torch.zeros_like(self.delta))[:, 1:]
+        """Bounds on the error of `value` from the coalitions that i has joined, and
+        from those before, (N,) each."""
+        joined = self.joined.square(self.delta)[:, :-1] / self.scale**4
+        before = self.before.square(torch.zeros_like(self.delta))[:, 1:] / self.scale**4
         factor = self.factor / self.n
-        return factor * (joined / self.scale**4).sum(1), factor * (before / self.scale**4).sum(1)
+        return factor * joined.sum(1), factor * before.sum(1)
 
     def interval(self) -> tuple[Tensor, Tensor]:
         """Lower and upper ends, (N,) each."""
@@ -166,27 +186,32 @@ class _Developed:
         return centre - before - self.rounding, centre + joined + self.rounding
 
     def pair_errors(self) -> Tensor:
-        """(N, N): bound on the error of value_i - value_j from the coalitions that i has joined and j has not."""
-        i, j = (~torch.eye(self.n, dtype=torch.bool, device=self.g.device)).nonzero(as_tuple=True)
-        rows = torch.arange(len(i), device=self.g.device)
+        """(N, N): bound on the error of value_i - value_j from the coalitions that i
+        has joined and j has not."""
+        device = self.g.device
+        different = ~torch.eye(self.n, dtype=torch.bool, device=device)
+        i, j = different.nonzero(as_tuple=True)
+        rows = torch.arange(len(i), device=device)
         others = self.g.new_ones(len(i), self.n)
         others[rows, i] = others[rows, j] = 0
         errors = torch.zeros_like(self.excess)
         if self.n > 1:
-            joined = Moments(others, self.excess, self.delta + 2 * self.excess[i]).square(self.delta[i])
-            errors[i, j] = self.factor / (self.n - 1) * (joined / self.scale**4).sum(1)
+            joined = Moments(others, self.excess, self.delta + 2 * self.excess[i])
+            squares = joined.square(self.delta[i]) / self.scale**4
+            errors[i, j] = self.factor / (self.n - 1) * squares.sum(1)
         return errors
 
     def gaps(self) -> Tensor:
         """(N, N): phi_i - phi_j is at least this."""
         value, errors = self.value(), self.pair_errors()
         wrong = errors.T if self.one_sided else errors + errors.T
-        return value[:, None] - value[None, :] - wrong - self.rounding
+        return value[:, None] - value[None, :] - wrong - 2 * self.rounding
 
 
 def _factor(matrix: Tensor, mean_squares: Tensor) -> Tensor:
     """c_0 = (y + 2) / (2 (y + 1)^2), y the least possible h(S) / hbar_s."""
-    least = torch.linalg.eigvalsh(matrix)[0] - 1e-14 * len(matrix) * matrix.diagonal().sum()  # less what rounding adds
+    least = torch.linalg.eigvalsh(matrix)[0]
+    least = least - 1e-14 * len(matrix) * matrix.diagonal().sum()  # what rounding adds
     s = torch.arange(1, len(matrix) + 1, dtype=matrix.dtype, device=matrix.device)
     y = (s * least.clamp(min=0) / mean_squares).min().sqrt()
     return (y + 2) / (2 * (y + 1) ** 2)

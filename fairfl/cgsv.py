@@ -1,11 +1,14 @@
-"""The cosine gradient Shapley value, eqs. (2) and (3) of Xu et al. (2021); chapter "Cosine gradient Shapley value".
+"""The cosine gradient Shapley value, eqs. (2) and (3) of Xu et al. (2021); chapter
+"Cosine gradient Shapley value".
 
-The value of a coalition is v(S) = cos(u_S, u_N), u_S = sum of a_i over S, a_i = r_i u_i, and 0 where u_S = 0. All
-values depend on the updates through their Gram matrix <a_i, a_j> only, so every function but `gram` and `cosine`
-takes that matrix and costs nothing in the number D of parameters. Its scale is of no importance. How far eq. (3) is
+The value of a coalition is v(S) = cos(u_S, u_N), u_S = sum of a_i over S, a_i = r_i
+u_i, and 0 where u_S = 0. All values depend on the updates through their Gram matrix
+<a_i, a_j> only, so every function but `gram` and `cosine` takes that matrix and costs
+nothing in the number D of parameters. Its scale is of no importance. How far eq. (3) is
 from eq. (2) is the subject of `approximation`.
 
-numpy arrays and torch tensors of any device are taken, and the same kind is returned; sums are float64.
+numpy arrays and torch tensors of any device are taken, and the same kind is returned;
+sums are float64.
 """
 
 from __future__ import annotations
@@ -26,15 +29,11 @@ from fairfl._arrays import (
     tensor,
     width,
 )
-from fairfl._blocks import Blocks, squared_norms
+from fairfl._blocks import Blocks
+from fairfl._blocks import squared_norms as squared_norms  # part of this module
 from fairfl._parallel import one_core
 from fairfl.games import size_scaled
 from fairfl.shapley import LIMIT, Game, check_limit, fold
-
-__all__ = [
-    "LIMIT", "CANCELLED", "gram", "game", "cosine", "psi", "exact", "sampled", "counting",
-    "everyone", "mean_squares", "squared_norms", "cancels", "checked",
-]
 
 
 def gram(updates, weights=None):
@@ -46,7 +45,8 @@ def gram(updates, weights=None):
     Returns:
         (N, N) float64.
     Raises:
-        ValueError: shapes that do not match, or an agent with entries that are not finite.
+        ValueError: shapes that do not match, or an agent with entries that are not
+            finite.
     """
     u = tensor(updates, "updates", 2)
     r = _weights(weights, u)
@@ -59,10 +59,12 @@ def gram(updates, weights=None):
 
 
 def game(gram) -> Game:
-    """The game itself, v(S) = cos(u_S, u_N): a callable on boolean coalition matrices (`shapley`)."""
+    """The game itself, v(S) = cos(u_S, u_N): a callable on boolean coalition matrices
+    (`shapley`), which computes coalition by coalition what `exact` does by doubling."""
     matrix = checked(gram).cpu()
-    norms = matrix.diagonal().sqrt()
-    g = matrix.sum(1) / matrix.sum().sqrt() if not cancels(matrix) else torch.zeros_like(norms)
+    norms, g = matrix.diagonal().sqrt(), torch.zeros(len(matrix), dtype=torch.float64)
+    if not cancels(matrix):
+        g = matrix.sum(1) / matrix.sum().sqrt()
 
     def value(members: Tensor) -> Tensor:
         inside = members.to("cpu", torch.float64)
@@ -74,7 +76,8 @@ def game(gram) -> Game:
 
 
 def cosine(updates, aggregate, lengths=None):
-    """Eq. (3): psi_i = cos(u_i, u_N), the cosine approximation of the CGSV; 0 where either vector is zero.
+    """Eq. (3): psi_i = cos(u_i, u_N), the cosine approximation of the CGSV; 0 where
+    either vector is zero.
 
     Args:
         updates: (..., N, D) one update u_i per row, any floating dtype and any scale.
@@ -85,8 +88,8 @@ def cosine(updates, aggregate, lengths=None):
     """
     u, whole = tensor(updates, "updates"), tensor(aggregate, "aggregate")
     if u.shape[:-2] + u.shape[-1:] != whole.shape:
-        raise ValueError(f"updates of shape {tuple(u.shape)} do not fit an aggregate of "
-                         f"shape {tuple(whole.shape)}")
+        raise ValueError(f"updates of shape {tuple(u.shape)} do not fit an aggregate "
+                         f"of shape {tuple(whole.shape)}")
     lengths = norms(u) if lengths is None else lengths
     inner, step = torch.zeros_like(lengths), width(u)
     for rows, row in zip(slices(u, step), slices(whole, step), strict=True):
@@ -96,24 +99,28 @@ def cosine(updates, aggregate, lengths=None):
 
 
 def psi(gram):
-    """Eq. (3) from the Gram matrix: psi_i = v({i}), the value that agent i has alone, (N, N) -> (N,) float64."""
+    """Eq. (3) from the Gram matrix: psi_i = v({i}), the value that agent i has alone,
+    (N, N) -> (N,) float64."""
     matrix = checked(gram)
     alone = torch.eye(len(matrix), dtype=torch.bool)
     return like(game(matrix)(alone).to(matrix.device), gram)
 
 
 def exact(gram, limit: int = LIMIT):
-    """Eq. (2): the CGSV phi_i of every agent from the Gram matrix, exactly, in O(2^N) time and constant memory.
+    """Eq. (2): the CGSV phi_i of every agent from the Gram matrix, exactly, in O(2^N)
+    time and constant memory.
 
-    With g_i = <a_i, u_N> / |u_N|, both g(S) = sum of g_i and h(S)^2 = |u_S|^2 double from one agent to the next, and
-    v(S) = g(S) / h(S). The first 16 agents (18 on a GPU) form blocks of coalitions that fit into the cache; the
-    Shapley weights are applied block by block (`fairfl.shapley.fold`).
+    With g_i = <a_i, u_N> / |u_N|, both g(S) = sum of g_i and h(S)^2 = |u_S|^2 double
+    from one agent to the next, and v(S) = g(S) / h(S). The first 16 agents (18 on a
+    GPU) form blocks of coalitions that fit into the cache; the Shapley weights are
+    applied block by block (`fairfl.shapley.fold`).
 
     Args:
         gram: (N, N) Gram matrix of the a_i (`gram`), up to a positive factor.
         limit: the largest number of agents with a non-zero update that is accepted.
     Returns:
-        (N,) float64; sums to 1, or is 0 throughout if u_N = 0. An agent without an update gets exactly 0.
+        (N,) float64; sums to 1, or is 0 throughout if u_N = 0. An agent without an
+        update gets exactly 0.
     """
     matrix = checked(gram)
     check_limit(int((matrix.diagonal() > 0).sum()), limit)
@@ -139,35 +146,43 @@ def sampled(
 ) -> sampling.Estimate:
     """The CGSV by sampling permutations, for any N, in O(N^2) time a permutation.
 
-    The default pairs each permutation with its reverse and samples the difference to g(S) / mean norm of the
-    coalitions of |S| agents only, whose Shapley value is known (`games.size_scaled`). With both switched off it is the
-    textbook's estimator.
+    The default pairs each permutation with its reverse and samples the difference to
+    g(S) / mean norm of the coalitions of |S| agents only, whose Shapley value is known
+    (`games.size_scaled`). With both switched off it is the textbook's estimator.
 
     Args:
         gram: (N, N) Gram matrix of the a_i (`gram`), up to a positive factor.
         seed, permutations, error, paired, confidence, names: see `sampling.sampled`.
     Returns:
-        `sampling.Estimate` with arrays of the kind of `gram`; an agent without an update gets exactly 0.
+        `sampling.Estimate` with arrays of the kind of `gram`; an agent without an
+        update gets exactly 0.
     """
     matrix = checked(gram)
     names = range(len(matrix)) if names is None else names
     if len(names) != len(matrix):
-        raise ValueError(f"{len(matrix)} agents need {len(matrix)} names, not {list(names)}")
+        raise ValueError(f"{len(matrix)} agents need {len(matrix)} names, "
+                         f"not {list(names)}")
     active, inner = counting(matrix)
+    inner = inner.cpu()
     if not len(active):
-        found = sampling.Estimate(*inner.new_zeros(3, 0), permutations=0)
+        nothing = inner.new_zeros(0)
+        found = sampling.Estimate(nothing, nothing, nothing, 0)
     else:
-        inner = inner.cpu()
-        known = size_scaled(inner.sum(1) / inner.sum().sqrt(), mean_squares(inner).rsqrt()) if control else None
-        found = sampling.sampled(game(inner), len(active), seed, permutations, error, paired=paired, control=known,
-                                 confidence=confidence, span=None if control else 2.0,
-                                 names=[names[i] for i in active.tolist()])
-    return sampling.Estimate(*(everyone(part, active, gram) for part in found[:3]), found.permutations)
+        g, means = inner.sum(1) / inner.sum().sqrt(), mean_squares(inner)
+        found = sampling.sampled(
+            game(inner), len(active), seed, permutations, error, paired=paired,
+            control=size_scaled(g, means.rsqrt()) if control else None,
+            confidence=confidence, span=None if control else 2.0,
+            names=[names[i] for i in active.tolist()],
+        )
+    values, spread, bound = (everyone(part, active, gram) for part in found[:3])
+    return sampling.Estimate(values, spread, bound, found.permutations)
 
 
 def counting(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """The agents that count, (n,) int64, and their part of the checked Gram matrix, (n, n): those with an update, for a
-    null player does not change the others' values; none where u_N = 0."""
+    """The agents that count, (n,) int64, and their part of the checked Gram matrix,
+    (n, n): those with an update, for a null player does not change the others' values;
+    none where u_N = 0."""
     active = (matrix.diagonal() > 0).nonzero().flatten()
     if cancels(matrix):
         active = active[:0]
@@ -175,7 +190,8 @@ def counting(matrix: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def everyone(part: Tensor, active: Tensor, gram):
-    """Values of the agents that count, (n,), as values of all, (N,): 0 for the others; the kind of array of `gram`."""
+    """Values of the agents that count, (n,), as values of all, (N,): 0 for the others;
+    the kind of array of `gram`."""
     whole = torch.zeros(len(gram), dtype=torch.float64, device=active.device)
     return like(whole.index_copy(0, active, part.to(active.device)), gram)
 
@@ -200,18 +216,26 @@ def checked(gram) -> Tensor:
     """A Gram matrix as float64 tensor, divided by its largest entry.
 
     Raises:
-        ValueError: it is not square, not finite (the message names the agents), or not symmetric.
+        ValueError: it is not square, not finite (the message names the agents), not
+            symmetric, or no vectors have these inner products: an eigenvalue is
+                negative.
     """
     matrix = tensor(gram, "gram", 2)
     matrix = matrix.to(float64_device(matrix), torch.float64)
     if matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"a Gram matrix is square, not {tuple(matrix.shape)}: did you pass the updates?")
+        raise ValueError(f"a Gram matrix is square, not {tuple(matrix.shape)}: did you "
+                         "pass the updates?")
     bad = (~matrix.isfinite()).any(1).nonzero().flatten().tolist()
     if bad:
-        raise ValueError(f"the Gram matrix is not finite in the rows of agents {bad} (counted from 0)")
+        raise ValueError(f"the Gram matrix is not finite in the rows of agents {bad} "
+                         "(counted from 0)")
     top = matrix.abs().max()
     if (matrix - matrix.T).abs().max() > 1e-6 * top or (matrix.diagonal() < 0).any():
-        raise ValueError("a Gram matrix is symmetric, with squared norms on its diagonal")
+        raise ValueError("a Gram matrix is symmetric, squared norms on its diagonal")
+    least = torch.linalg.eigvalsh(matrix)[0].item()
+    if least < -1e-6 * matrix.trace():
+        raise ValueError("gram is no Gram matrix: no vectors have these inner "
+                         f"products, it has the negative eigenvalue {least:.3g}")
     return matrix / top if top > 0 else matrix
 
 
@@ -221,5 +245,6 @@ def _weights(weights, updates: Tensor) -> Tensor:
         return torch.ones(len(updates), dtype=torch.float64, device=device)
     r = tensor(weights, "weights", 1).to(device, torch.float64)
     if len(r) != len(updates) or not r.isfinite().all():
-        raise ValueError(f"weights must be {len(updates)} finite numbers, one an agent, not {r.tolist()}")
+        raise ValueError(f"weights must be {len(updates)} finite numbers, one an "
+                         f"agent, not {r.tolist()}")
     return r

@@ -1,8 +1,10 @@
 """What the agents download, without a dense vector for each of them.
 
-A download is asked for one agent at a time, or added to all models in place. The mask of eq. (5) is kept as two
-numbers an agent and block: the magnitude below which entries are dropped, and the index of the last entry that is
-kept among those that have just this magnitude. One sort serves all agents. Chapter "Paying with gradients".
+A download is asked for one agent at a time, or added to all models in place. The mask
+of eq. (5) is kept as two
+numbers an agent and block: the magnitude below which entries are dropped, and the index
+of the last entry that is kept among those that have just this magnitude. One sort
+serves all agents. Chapter "Paying with gradients".
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import hardshrink
 
-from fairfl import rewards
+from fairfl import _checks, rewards
 
 SLICE = 1 << 17  # entries that stay in a CPU's cache
 
@@ -47,7 +49,7 @@ class Everything:
 
 
 class OwnUpdates:
-    """Each agent keeps its own update, a row of (N, D), and gets nothing from the others."""
+    """Each agent keeps its own update, a row of (N, D), and gets nothing else."""
 
     def __init__(self, updates: Tensor) -> None:
         self.updates = updates
@@ -61,31 +63,41 @@ class OwnUpdates:
 
 
 class Sparsified:
-    """Agent i downloads the `counts[i, b]` entries of block b of the aggregate that are largest in magnitude.
+    """Agent i downloads the `counts[i, b]` entries of block b of the aggregate that are
+    largest in magnitude.
 
     Args:
         aggregate: (D,).
-        counts: (N, B) int64, entries to keep of each block, between 0 and the block's size.
-        blocks: B slices that cover the D entries in order. One slice: the mask of eq. (5).
-        keep_ties: keep *all* entries as large as the last one that is kept, even if these are more than `counts`.
+        counts: (N, B) int64, entries to keep of each block, between 0 and the block's
+            size.
+        blocks: B slices that cover the D entries in order. One slice: the mask of eq.
+            (5).
+        keep_ties: keep *all* entries as large as the last one that is kept, even if
+            these are more than `counts`.
 
     Raises:
-        ValueError: a count is negative or larger than its block, or the aggregate holds NaN or infinite entries.
+        ValueError: a count is negative or larger than its block, or the aggregate holds
+            NaN or infinite entries.
     """
 
-    def __init__(self, aggregate: Tensor, counts: Tensor, blocks: Sequence[slice], keep_ties: bool = False) -> None:
+    def __init__(self, aggregate: Tensor, counts: Tensor, blocks: Sequence[slice],
+                 keep_ties: bool = False) -> None:
         self.aggregate = aggregate
         self.blocks = tuple(blocks)
         sizes = torch.tensor([block.stop - block.start for block in self.blocks])
-        if counts.shape[1:] != sizes.shape or (counts < 0).any() or (counts > sizes).any():
-            raise ValueError(f"counts of shape {tuple(counts.shape)} must lie between 0 and the sizes of the "
-                             f"{len(sizes)} blocks, {sizes.tolist()}")
-        self.limits, self.kept = [], torch.zeros(len(counts), dtype=torch.int64)
+        fit = counts.shape[1:] == sizes.shape
+        if not fit or not ((counts >= 0) & (counts <= sizes)).all():
+            raise ValueError(f"counts of shape {tuple(counts.shape)} must lie between "
+                             f"0 and the sizes of the {len(sizes)} blocks, "
+                             f"{sizes.tolist()}")
+        self.limits = []
+        self.kept = torch.zeros(len(counts), dtype=torch.int64)
         for block, quotas in zip(self.blocks, counts.T, strict=True):
-            magnitude = aggregate[block].abs()
+            magnitude = _for_numpy(aggregate[block].abs())
             ascending = _sort(magnitude)
             if not ascending[-1:].isfinite().all():  # NaN comes last
-                raise ValueError(f"the aggregate holds NaN or infinite entries between {block.start} and {block.stop}")
+                raise ValueError("the aggregate holds NaN or infinite entries between "
+                                 f"{block.start} and {block.stop}")
             if keep_ties:
                 quotas = _with_ties(ascending, quotas)
             self.limits.append(limits(magnitude, ascending, quotas))
@@ -101,21 +113,25 @@ class Sparsified:
         step = SLICE if models.device.type == "cpu" else self.aggregate.numel()
         for i, model in enumerate(models):
             for part, level in self._parts(i):
-                for own, entries in zip(model[part].split(step), self.aggregate[part].split(step), strict=True):
+                sent = self.aggregate[part].split(step)
+                for own, entries in zip(model[part].split(step), sent, strict=True):
                     own += hardshrink(entries, level)
 
     def _parts(self, i: int) -> Iterator[tuple[slice, float]]:
-        """Parts that make up the vector, and the level that an entry there must exceed in magnitude for agent i."""
+        """Parts that make up the vector, and the level that an entry there must exceed
+        in magnitude for agent i."""
+        dtype = self.aggregate.dtype
         for block, found in zip(self.blocks, self.limits, strict=True):
             threshold, last = found[i]
             after = block.start + last + 1
-            yield slice(block.start, after), _just_below(threshold, self.aggregate.dtype)
+            yield slice(block.start, after), _just_below(threshold, dtype)
             yield slice(after, block.stop), threshold
 
 
-def limits(magnitude: Tensor, ascending: Tensor, counts: Tensor) -> list[tuple[float, int]]:
-    """For each count: the magnitude that an entry must exceed, and the last index at which equality suffices (-1:
-    nowhere).
+def limits(magnitude: Tensor, ascending: Tensor, counts: Tensor
+           ) -> list[tuple[float, int]]:
+    """For each count: the magnitude that an entry must exceed, and the last index at
+    which equality suffices (-1: nowhere).
 
     Args:
         magnitude: |u_N|, (D,). ascending: the same, sorted.
@@ -125,9 +141,12 @@ def limits(magnitude: Tensor, ascending: Tensor, counts: Tensor) -> list[tuple[f
     thresholds = ascending[(size - counts).clamp(max=size - 1)]
     smaller = torch.searchsorted(ascending, thresholds).tolist()
     up_to = torch.searchsorted(ascending, thresholds, right=True).tolist()
-    for q, threshold, first, stop in zip(counts.tolist(), thresholds.tolist(), smaller, up_to, strict=True):
-        wanted = q - (size - stop)  # of the stop - first entries that have this magnitude
-        last = size - 1 if wanted == stop - first else position(magnitude, threshold, wanted)
+    for q, threshold, first, stop in zip(
+        counts.tolist(), thresholds.tolist(), smaller, up_to, strict=True
+    ):
+        wanted = q - (size - stop)  # of the stop - first equal entries
+        all_of_them = wanted == stop - first
+        last = size - 1 if all_of_them else position(magnitude, threshold, wanted)
         found.append((threshold, last))
     return found
 
@@ -140,7 +159,7 @@ def position(magnitude: Tensor, value: float, k: int) -> int:
         return int((magnitude == value).nonzero()[k - 1])
     for start in range(0, len(magnitude), SLICE):
         equal = magnitude.numpy()[start : start + SLICE] == value
-        here = np.count_nonzero(equal)
+        here = int(np.count_nonzero(equal))
         if k <= here:
             return start + int(np.flatnonzero(equal)[k - 1])
         k -= here
@@ -150,7 +169,8 @@ def position(magnitude: Tensor, value: float, k: int) -> int:
 def _with_ties(ascending: Tensor, counts: Tensor) -> Tensor:
     """The counts that keep, with the smallest entry that is kept, all that equal it."""
     size = len(ascending)
-    smaller = torch.searchsorted(ascending, ascending[(size - counts).clamp(max=size - 1)])
+    least = ascending[(size - counts).clamp(max=size - 1)]
+    smaller = torch.searchsorted(ascending, least)
     return torch.where(counts > 0, size - smaller.cpu(), 0)
 
 
@@ -161,8 +181,14 @@ def _sort(magnitude: Tensor) -> Tensor:
     return magnitude.sort().values
 
 
+def _for_numpy(magnitude: Tensor) -> Tensor:
+    """As float32, the same numbers, if it is bfloat16, which numpy does not have."""
+    return magnitude.float() if magnitude.dtype == torch.bfloat16 else magnitude
+
+
 def _just_below(value: float, dtype: torch.dtype) -> float:
-    return torch.nextafter(torch.tensor(value, dtype=dtype), torch.tensor(-torch.inf, dtype=dtype)).item()
+    below = torch.tensor(-torch.inf, dtype=dtype)
+    return torch.nextafter(torch.tensor(value, dtype=dtype), below).item()
 
 
 def sparsify(
@@ -177,20 +203,20 @@ def sparsify(
     Args:
         aggregate: u_N, (D,).
         quality: tanh(beta r_i) / max_j tanh(beta r_j), (N,), see `rewards.quality`.
-        blocks: mask each of these slices by itself; default: the whole vector at once, as in the paper.
-        rounding: "floor" keeps floor(size * quality) entries of a block (the paper); "ceil_below_size" keeps
-            min(ceil(size * quality), size - 1).
+        blocks: mask each of these slices by itself; default: the whole vector at once,
+            as in the paper.
+        rounding: "floor" keeps floor(size * quality) entries of a block (the paper);
+            "ceil_below_size" keeps min(ceil(size * quality), size - 1).
         keep_ties: see `Sparsified`.
 
     Raises:
         ValueError: an unknown `rounding`.
     """
+    _checks.known("rounding", rounding, ("floor", "ceil_below_size"))
     blocks = blocks or [slice(0, len(aggregate))]
     sizes = [block.stop - block.start for block in blocks]
-    if rounding == "floor":
-        counts = [rewards.count(quality, size) for size in sizes]
-    elif rounding == "ceil_below_size":
-        counts = [(size * quality - 1e-9).ceil().clamp(0, size - 1).long() for size in sizes]
-    else:
-        raise ValueError(f"unknown rounding {rounding!r}; known are 'floor' and 'ceil_below_size'")
+    counts = [rewards.count(quality, size) for size in sizes]
+    if rounding == "ceil_below_size":
+        counts = [(size * quality - 1e-9).ceil().clamp(0, size - 1).long()
+                  for size in sizes]
     return Sparsified(aggregate, torch.stack(counts, dim=1), blocks, keep_ties)

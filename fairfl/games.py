@@ -1,6 +1,7 @@
 """Games whose Shapley value has a closed form (chapter "Who contributed?").
 
-They are the oracles that the general algorithms are tested against, and the control variates that make sampling
+They are the oracles that the general algorithms are tested against, and the control
+variates that make sampling
 cheaper: a game that is close to the one in question, with a value that is known.
 """
 
@@ -13,6 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fairfl import _checks
+from fairfl._arrays import tensor
 from fairfl.shapley import Game
 
 
@@ -24,15 +27,17 @@ class Known(NamedTuple):
 
 
 def additive(x: Sequence[float] | Tensor, nobody: float = 0.0) -> Known:
-    """v(S) = nobody + sum of x_i over S: everyone is worth what it brings, phi_i = x_i."""
+    """v(S) = nobody + sum of x_i over S: all are worth what they bring, phi_i = x_i."""
     x = _numbers(x, "x")
     return Known(lambda members: nobody + members.double() @ x, x)
 
 
 def airport(costs: Sequence[float] | Tensor) -> Known:
-    """v(S) = the largest cost in S: a runway must be long enough for the largest of the planes that use it.
+    """v(S) = the largest cost in S: a runway must be long enough for the largest of the
+    planes that use it.
 
-    Each stretch of the runway is shared equally by the planes that need it (Littlechild and Owen, 1973).
+    Each stretch of the runway is shared equally by the planes that need it (Littlechild
+    and Owen, 1973).
 
     Raises:
         ValueError: a negative cost.
@@ -49,50 +54,62 @@ def airport(costs: Sequence[float] | Tensor) -> Known:
 
 
 def glove(left: int, right: int) -> Known:
-    """v(S) = the number of pairs in S: agents 0..left-1 hold a left glove each, the `right` others a right one.
+    """v(S) = the number of pairs in S: agents 0..left-1 hold a left glove each, the
+    `right` others a right one.
 
-    Joining a random set of predecessors pays 1 exactly if one's own side is the shorter there.
+    Joining a random set of predecessors pays 1 exactly if one's own side is the shorter
+    there.
 
     Raises:
         ValueError: a negative number, or no agent.
     """
     if left < 0 or right < 0 or left + right == 0:
-        raise ValueError(f"there must be some gloves, not {left} left and {right} right ones")
+        raise ValueError(f"there must be some gloves, not {left} left, {right} right")
 
     def worth(own: int, other: int) -> float:
-        """P(fewer of one's own side than of the other among the predecessors), `own` counting oneself."""
+        """P(fewer of one's own side than of the other among the predecessors), `own`
+        counting oneself."""
         n = own + other
         return sum(
-            comb(own - 1, k) * comb(other, m - k) / comb(n - 1, m) for m in range(n) for k in range((m + 1) // 2)
-            if k < own and m - k <= other
+            comb(own - 1, k) * comb(other, m - k) / comb(n - 1, m)
+            for m in range(n) for k in range((m + 1) // 2) if k < own and m - k <= other
         ) / n
 
-    phi = torch.tensor([worth(left, right)] * left + [worth(right, left)] * right, dtype=torch.float64)
-    return Known(lambda members: torch.minimum(members[:, :left].sum(1), members[:, left:].sum(1)).double(), phi)
+    def pairs(members: Tensor) -> Tensor:
+        lefts, rights = members[:, :left].sum(1), members[:, left:].sum(1)
+        return torch.minimum(lefts, rights).double()
+
+    phi = [worth(left, right)] * left + [worth(right, left)] * right
+    return Known(pairs, torch.tensor(phi, dtype=torch.float64))
 
 
 def voting(weights: Sequence[int], quota: int) -> Known:
-    """v(S) = 1 if the votes of S reach the quota, else 0; phi is the Shapley-Shubik index.
+    """v(S) = 1 if the votes of S reach the quota, else 0; phi is the Shapley-Shubik
+    index.
 
-    Counts by size and total vote the sets in which an agent is pivotal, so it takes whole votes and O(N^3 quota) time.
+    Counts by size and total vote the sets in which an agent is pivotal, so it takes
+    whole votes and O(N^3 quota) time.
 
     Raises:
-        ValueError: votes that are negative or not whole numbers, or a quota that is not positive.
+        ValueError: votes that are negative or not whole numbers, or a quota that is not
+            positive.
     """
     votes = _numbers(weights, "weights")
-    if (votes < 0).any() or (votes != votes.round()).any() or not quota > 0 or quota != int(quota):
-        raise ValueError(f"votes must be whole numbers, not negative, and the quota positive: {list(weights)}, {quota}")
+    _checks.whole(quota=quota)
+    if (votes < 0).any() or (votes != votes.round()).any():
+        raise ValueError(f"votes must be whole numbers, not negative: {votes.tolist()}")
     whole, n = [int(vote) for vote in votes], len(votes)
 
     def pivotal(i: int) -> float:
-        sets = [[0] * int(quota) for _ in range(n)]  # sets[s][total]: coalitions of s others that fall short
+        # sets[s][total]: coalitions of s others that fall short
+        sets = [[0] * quota for _ in range(n)]
         sets[0][0] = 1
         for j in range(n):
             if j != i:
                 for s in range(n - 2, -1, -1):
-                    for total in range(int(quota) - whole[j]):
+                    for total in range(quota - whole[j]):
                         sets[s + 1][total + whole[j]] += sets[s][total]
-        short = max(int(quota) - whole[i], 0)
+        short = max(quota - whole[i], 0)
         return sum(sum(row[short:]) / comb(n - 1, s) for s, row in enumerate(sets)) / n
 
     phi = torch.tensor([pivotal(i) for i in range(n)], dtype=torch.float64)
@@ -102,23 +119,26 @@ def voting(weights: Sequence[int], quota: int) -> Known:
 def size_scaled(x: Sequence[float] | Tensor, k: Sequence[float] | Tensor) -> Known:
     """v(S) = k_|S| * (sum of x_i over S), with a factor for each size 1..N.
 
-    phi_i = k_N mean(x) + lambda (x_i - mean(x)), lambda = (k_1 + ... + k_{N-1}) / (N - 1): by symmetry phi must be
-    affine in x, efficiency and the difference of two agents' values fix the two constants.
+    phi_i = k_N mean(x) + lambda (x_i - mean(x)), lambda = (k_1 + ... + k_{N-1}) / (N -
+    1): by symmetry phi must be affine in x, efficiency and the difference of two
+    agents' values fix the two constants.
 
     Raises:
         ValueError: not one factor for each size.
     """
     x, k = _numbers(x, "x"), _numbers(k, "k")
     if len(x) != len(k):
-        raise ValueError(f"{len(x)} agents need {len(x)} factors, one for each size, not {len(k)}")
+        raise ValueError(f"{len(x)} agents need {len(x)} factors, one for each size, "
+                         f"not {len(k)}")
     mean = x.mean()
     slope = k[:-1].sum() / max(len(x) - 1, 1)
     padded = torch.cat([torch.zeros(1, dtype=torch.float64), k])
-    return Known(lambda members: (members.double() @ x) * padded[members.sum(1)], k[-1] * mean + slope * (x - mean))
+    phi = k[-1] * mean + slope * (x - mean)
+    return Known(lambda members: (members.double() @ x) * padded[members.sum(1)], phi)
 
 
 def _numbers(x: Sequence[float] | Tensor, name: str) -> Tensor:
-    x = torch.as_tensor(x).detach().to("cpu", torch.float64)
-    if x.ndim != 1 or len(x) == 0 or not x.isfinite().all():
-        raise ValueError(f"{name} must be a sequence of finite numbers, one for each agent: {x.tolist()}")
-    return x
+    numbers = tensor(x, name, 1).to("cpu", torch.float64)
+    if not numbers.isfinite().all():
+        raise ValueError(f"{name} must be finite numbers: {numbers.tolist()}")
+    return numbers

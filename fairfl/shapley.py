@@ -2,9 +2,9 @@
 contributed?").
 
 A game is a callable that takes a boolean coalition matrix (M, N), True where agent j
-belongs to coalition m, and returns the M values, or the table of all 2^N values: coalition
-S stands at the index whose bit j says whether agent j is in S. The value of the empty
-coalition need not be 0; efficiency then reads sum(phi) = v(all) - v(nobody).
+belongs to coalition m, and returns the M values, or the table of all 2^N values:
+coalition S stands at the index whose bit j says whether agent j is in S. The value of
+the empty coalition need not be 0; efficiency then reads sum(phi) = v(all) - v(nobody).
 
 `games` holds games whose values are known, `sampling` estimates for games that are too
 large for this module.
@@ -28,28 +28,29 @@ Game = Callable[[Tensor], Tensor]
 # Given some of the agents low..N-1 and two rows (2, 2^low) to compute in: the values
 # (2^low,) float64 of these agents joined with every coalition of the agents 0..low-1.
 Block = Callable[[tuple[int, ...], Tensor], Tensor]
-BLOCK = 16          # 2^16 doubles stay in the cache: the fastest as well as a small block
+BLOCK = 16          # 2^16 doubles stay in the cache: fast as well as small
 LIMIT = 30          # agents; two more take four times as long
 
 
 def coalitions(n: int) -> Tensor:
-    """All coalitions of n agents as a boolean matrix (2^n, n); row number = bitmask, agent
-    j = bit j."""
+    """All coalitions of n agents as a boolean matrix (2^n, n); row number = bitmask,
+    agent j = bit j."""
     return (torch.arange(1 << n)[:, None] >> torch.arange(n)) % 2 == 1
 
 
 def values(game: Game, members: Tensor) -> Tensor:
-    """The game's values of the coalitions in the boolean matrix `members` (M, N), checked:
-    (M,) float64 on the CPU.
+    """The game's values of the coalitions in the boolean matrix `members` (M, N),
+    checked: (M,) float64 on the CPU.
 
     Raises:
-        ValueError: the game did not return M finite values; the message names a coalition
-            that has none.
+        ValueError: the game did not return M finite values; the message names a
+            coalition that has none.
     """
     found = tensor(game(members), "what the game returns").to("cpu", torch.float64)
     if found.shape != members.shape[:1]:
         raise ValueError(f"a game must return one value for each of {len(members)} "
-                         f"coalitions, shape ({len(members)},), not {tuple(found.shape)}")
+                         f"coalitions, shape ({len(members)},), "
+                         f"not {tuple(found.shape)}")
     _check_finite(found, lambda m: members[m].nonzero().flatten().tolist())
     return found
 
@@ -70,6 +71,8 @@ def exact(game, agents: int | None = None, limit: int = LIMIT):
             (the message names the coalition), N missing, or above the limit.
     """
     if callable(game):
+        if agents is None:
+            raise ValueError("for a callable the number of agents must be given")
         return _exact_of_callable(game, agents, limit)
     table = tensor(game, "table", 1)
     n = table.numel().bit_length() - 1
@@ -87,7 +90,7 @@ def exact(game, agents: int | None = None, limit: int = LIMIT):
         return like(fold(n, low, block, table.device, workers), game)
 
 
-def _exact_of_callable(game: Game, agents: int | None, limit: int) -> Tensor:
+def _exact_of_callable(game: Game, agents: int, limit: int) -> Tensor:
     _checks.whole(agents=agents)
     check_limit(agents, limit)
     low = min(agents, BLOCK)
@@ -105,17 +108,17 @@ def _exact_of_callable(game: Game, agents: int | None, limit: int) -> Tensor:
 def check_limit(agents: int, limit: int) -> None:
     """ValueError if 2^agents coalitions are more than the caller asked for."""
     if agents > limit:
-        raise ValueError(f"the exact value of {agents} agents needs 2^{agents} coalitions; "
-                         f"the limit is {limit} agents. Use a sampled value or an "
-                         f"approximation (from Python, limit={agents} insists)")
+        raise ValueError(f"the exact value of {agents} agents needs 2^{agents} "
+                         f"coalitions; the limit is {limit} agents. Use a sampled value "
+                         f"or an approximation (from Python, limit={agents} insists)")
 
 
 def _check_finite(found: Tensor, coalition: Callable[[int], list[int]]) -> None:
     """`coalition`: the members of the one at a place in `found`."""
     if not found.isfinite().all():
         m = int((~found.isfinite()).nonzero()[0])
-        raise ValueError(f"the value of coalition {coalition(m)} (agents counted from 0) "
-                         f"is {found[m].item()}")
+        raise ValueError(f"the value of coalition {coalition(m)} (agents counted from "
+                         f"0) is {found[m].item()}")
 
 
 def fold(n: int, low: int, block: Block, device: torch.device | str = "cpu",
@@ -123,14 +126,14 @@ def fold(n: int, low: int, block: Block, device: torch.device | str = "cpu",
     """Shapley values of a game that arrives in blocks, so that the table of 2^N values
     need never be held.
 
-    A coalition S of s agents enters phi_i with weight -b_s, b_s = s! (N-s-1)! / N!, if i
-    is not in it, and with weight (s-1)! (N-s)! / N! = c_s - b_s, c_s = 1 / ((N-1)
+    A coalition S of s agents enters phi_i with weight -b_s, b_s = s! (N-s-1)! / N!, if
+    i is not in it, and with weight (s-1)! (N-s)! / N! = c_s - b_s, c_s = 1 / ((N-1)
     binom(N-2, s-1)), if it is (c_N = 1/N, b_N = 0). So
 
         phi_i = sum_{S with i} c_|S| v(S) - sum_S b_|S| v(S).
 
-    The second sum is the same for all agents, the first is what `marginals` computes for
-    all agents at once.
+    The second sum is the same for all agents, the first is what `marginals` computes
+    for all agents at once.
 
     Args:
         n: N, the number of agents.
@@ -139,7 +142,8 @@ def fold(n: int, low: int, block: Block, device: torch.device | str = "cpu",
         workers: threads that call `block`. More than one only for a block that is safe
             with threads, and `_parallel.one_core`.
     Returns:
-        (N,) float64, whatever the number of workers. A progress bar is shown for N > 24.
+        (N,) float64, whatever the number of workers. A progress bar is shown for N >
+        24.
     """
     weights = [w.to(device) for w in _weights(n)]
     sizes = additive(torch.ones(low, dtype=torch.int64)).to(device)
@@ -147,7 +151,8 @@ def fold(n: int, low: int, block: Block, device: torch.device | str = "cpu",
     def of_size(size: int) -> Tensor:
         """The part of the coalitions with `size` of the agents low..N-1."""
         c, b = (w[sizes + size] for w in weights)
-        total, *space = torch.zeros(3, 1 << low, dtype=torch.float64, device=device)
+        space = torch.empty(2, 1 << low, dtype=torch.float64, device=device)
+        total = torch.zeros_like(space[0])
         rest = torch.zeros(n - low, dtype=torch.float64)
         for others in combinations(range(low, n), size):
             found = block(others, space)
@@ -169,9 +174,9 @@ def fold(n: int, low: int, block: Block, device: torch.device | str = "cpu",
 
 
 def marginals(table: Tensor) -> Tensor:
-    """For every agent the sum of `table` over the coalitions that hold it, by halving: the
-    upper half of the table is the coalitions with the last agent; add it to the lower
-    half, and the last agent is gone. O(2^N)."""
+    """For every agent the sum of `table` over the coalitions that hold it, by halving:
+    the upper half of the table is the coalitions with the last agent; add it to the
+    lower half, and the last agent is gone. O(2^N)."""
     sums = []
     while table.numel() > 1:
         without, with_last = table.chunk(2)
@@ -181,8 +186,8 @@ def marginals(table: Tensor) -> Tensor:
 
 
 def additive(x: Tensor) -> Tensor:
-    """(2^k,) sum of x_j over the members j of each coalition, by doubling: those with agent
-    j are those without it, plus x_j. O(2^k)."""
+    """(2^k,) sum of x_j over the members j of each coalition, by doubling: those with
+    agent j are those without it, plus x_j. O(2^k)."""
     sums = x.new_zeros(2 ** len(x))
     for j, step in enumerate(x.tolist()):
         torch.add(sums[: 1 << j], step, out=sums[1 << j : 2 << j])

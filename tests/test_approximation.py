@@ -1,6 +1,7 @@
 """The first-order law and the certificate, against all coalitions one by one."""
 
 import math
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -70,6 +71,53 @@ def test_the_certificate_is_never_violated(seed):
 @given(st.integers(0, 2**32 - 1))
 def test_the_certificate_is_never_violated_by_adversaries(seed):
     check_certificate(cgsv.gram(adversarial(np.random.default_rng(seed))))
+
+
+def to_50_digits(updates):
+    """phi of these very vectors by the definition, in 50 digits."""
+    n = len(updates)
+    a = [[Decimal(float(x)) for x in row] for row in updates]
+    gram = [[sum(x * y for x, y in zip(u, v, strict=True)) for v in a] for u in a]
+    length = sum(map(sum, gram)).sqrt()
+    value = [Decimal(0)] * 2**n
+    for s in range(1, 2**n):
+        inside = [j for j in range(n) if s >> j & 1]
+        square = sum(gram[i][j] for i in inside for j in inside)
+        value[s] = sum(sum(gram[j]) for j in inside) / (length * square.sqrt())
+    phi = [Decimal(0)] * n
+    for i in range(n):
+        for s in range(2**n):
+            if not s >> i & 1:
+                weight = n * math.comb(n - 1, s.bit_count())
+                phi[i] += (value[s | 1 << i] - value[s]) / weight
+    return phi
+
+
+def cancelling(rng):
+    """Updates of unequal norms whose sum is 10^-5.5 to 1 times as long."""
+    n, d = int(rng.integers(2, 7)), int(rng.integers(2, 6))
+    u = rng.normal(size=(n, d)) * 10.0 ** rng.uniform(-2, 2, size=(n, 1))
+    rest = 10 ** rng.uniform(-5.5, 0) * rng.normal(size=d) * np.linalg.norm(u)
+    u[-1] = rest - u[:-1].sum(0)
+    return u
+
+
+@pytest.mark.parametrize("seed", range(61))
+def test_near_cancelling_the_certificate_holds_to_50_digits(seed):
+    example = np.array([[1, 0.3], [-1, -0.3 + 1e-5]])
+    u = cancelling(np.random.default_rng(seed)) if seed else example
+    found = approximation.certificate(cgsv.gram(u))
+    with localcontext(prec=50):
+        phi = to_50_digits(u)
+        for low, value, high in zip(found.lower, phi, found.upper, strict=True):
+            assert Decimal(float(low)) <= value <= Decimal(float(high))
+        sure = approximation.certified(cgsv.gram(u))
+        assert all(phi[i] > phi[j] for i, j in zip(*sure.nonzero(), strict=True))
+
+
+def test_rounding_does_not_matter_where_nothing_cancels():
+    gram = cgsv.gram(np.array([[1, 0.3], [1, -0.3]]))
+    assert approximation.certificate(gram).radius.max() < 1e-14
 
 
 def test_the_certificate_is_tight():

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairfl import cgsv, shapley
+from fairfl import cgsv, rewards, shapley
 from fairfl.randomness import generator
 
 F64 = torch.float64
@@ -163,6 +163,24 @@ def test_numpy_in_numpy_out():
     assert phi == pytest.approx(cgsv.exact(cgsv.gram(a)).numpy())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_taken_as_the_numbers_it_holds(dtype):
+    u = draw(4, 30, 0).to(dtype)
+    right = cgsv.gram(u.double())
+    torch.testing.assert_close(cgsv.gram(u), right, rtol=1e-14, atol=0)
+    total = rewards.aggregate(u, torch.ones(4))
+    assert total.dtype == dtype
+    cosines = cgsv.cosine(u.double(), total.double())
+    torch.testing.assert_close(cgsv.cosine(u, total), cosines, rtol=1e-14, atol=1e-16)
+
+
+def test_a_gram_matrix_in_float32_is_taken():
+    u = draw(30, 3, 0).float()  # 27 eigenvalues are 0 but for rounding
+    phi = cgsv.exact(cgsv.gram(u[:8]))
+    torch.testing.assert_close(cgsv.exact(u[:8] @ u[:8].T), phi, rtol=0, atol=1e-4)
+    assert len(cgsv.psi(u @ u.T)) == 30
+
+
 def test_float32_updates_are_summed_in_float64():
     u = draw(3, 1000, 2).float()
     torch.testing.assert_close(cgsv.gram(u), u.double() @ u.double().T, rtol=1e-13, atol=1e-10)
@@ -182,6 +200,11 @@ def test_cosines_of_long_float32_vectors_are_those_of_float64(agents):
     (lambda: cgsv.exact(torch.eye(31, dtype=F64)), "limit is 30 agents. .*limit=31 insists"),
     (lambda: cgsv.exact(torch.tensor([[math.nan]], dtype=F64)), r"rows of agents \[0\]"),
     (lambda: cgsv.exact(torch.tensor([[1.0, 2.0], [0.0, 1.0]], dtype=F64)), "symmetric"),
+    (lambda: cgsv.psi([[1.0, 2], [2, 1]]), "gram is no Gram matrix: .* eigenvalue -1"),
+    (lambda: cgsv.exact([[0.0, 1], [1, 0]]), "gram is no Gram matrix"),
+    (lambda: cgsv.exact(np.ma.masked_array(np.eye(2), np.eye(2))), "gram is a masked"),
+    (lambda: cgsv.gram(torch.ones(2, 3, dtype=torch.complex64)), "updates must be real"),
+    (lambda: cgsv.gram(torch.ones(2, 0)), r"updates is empty, of shape \(2, 0\)"),
     (lambda: cgsv.gram(torch.tensor([[1.0], [math.inf]])), r"rows with NaN or infinity: \[1\]"),
     (lambda: cgsv.gram(torch.ones(2, 3), torch.ones(3)), "weights must be 2 finite numbers"),
     (lambda: cgsv.gram(torch.full((2, 3), 1e200, dtype=F64)), "norm above 1e154"),

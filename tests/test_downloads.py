@@ -34,13 +34,15 @@ HARD = {  # magnitudes of which many are equal, and numbers at both ends of what
 }
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, F64])
+@pytest.mark.parametrize("dtype", [torch.float32, F64, torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", HARD)
 @pytest.mark.parametrize("slice_size", [7, 1 << 17])
 def test_same_as_the_textbook_mask_on_hard_vectors_of_any_length(name, dtype, slice_size, monkeypatch):
     monkeypatch.setattr(downloads, "SLICE", slice_size)  # short ones have many seams to get wrong
     draws = torch.Generator().manual_seed(0)
-    u = torch.tensor(HARD[name], dtype=F64)[torch.randint(len(HARD[name]), (203,), generator=draws)].to(dtype)
+    u = torch.tensor(HARD[name], dtype=F64)
+    u = u[torch.randint(len(u), (203,), generator=draws)].to(dtype)
+    u = u.clamp(-torch.finfo(dtype).max, torch.finfo(dtype).max)
     counts = torch.tensor([[0], [1], [6], [7], [8], [60], [101], [102], [202], [203]])
     reward, models = Sparsified(u, counts, [slice(0, 203)]), torch.zeros(10, 203, dtype=dtype)
     reward.add_to(models)
@@ -123,5 +125,5 @@ def test_own_updates_go_to_their_owner():
 def test_what_cannot_be_kept_is_refused():
     with pytest.raises(ValueError, match="between 0 and the sizes"):
         Sparsified(torch.ones(3), torch.tensor([[4]]), [slice(0, 3)])
-    with pytest.raises(ValueError, match="known are 'floor' and 'ceil_below_size'"):
+    with pytest.raises(ValueError, match="unknown rounding 'up'; known are floor, ceil_below_size"):
         sparsify(torch.ones(3), torch.ones(1), rounding="up")

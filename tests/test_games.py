@@ -34,9 +34,11 @@ def test_by_hand():
     (lambda: games.airport([1, -1]), "not be negative"),
     (lambda: games.glove(0, 0), "some gloves"),
     (lambda: games.voting([0.5, 1], 1), "whole numbers"),
-    (lambda: games.voting([1, 1], 0), "quota positive"),
+    (lambda: games.voting([1, 1], 0), "quota must be a whole number"),
     (lambda: games.size_scaled([1, 2], [1]), "need 2 factors"),
-    (lambda: games.additive([]), "x must be a sequence"),
+    (lambda: games.additive([1, float("nan")]), "x must be finite numbers"),
+    (lambda: games.additive([1, 1j]), "x must be real"),
+    (lambda: games.additive([]), "x is empty"),
 ])
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):

@@ -44,6 +44,32 @@ def test_undefined_if_all_agents_are_equal(function, value, agents):
 
 
 @pytest.mark.parametrize("function", [metrics.fairness, metrics.rank_correlation])
+def test_differences_of_the_size_of_rounding_count_as_equal(function):
+    means = [(0.1 + 0.2 + 0.3) / 3, (0.3 + 0.2 + 0.1) / 3, (0.1 + 0.2 + 0.3) / 3]
+    assert means[0] != means[1]
+    assert function(means, [0.3, 0.1, 0.3]).isnan()
+    assert function([0.3, 0.1, 0.3], [100 * mean for mean in means]).isnan()
+    assert function([1, 2, 3], [1, 1, 1 + 1e-12]).isfinite()  # a difference all the same
+
+
+def test_ranks_of_numbers_equal_but_for_rounding_are_shared():
+    found = metrics.rank_correlation([0.1 + 0.2, 0.3, 0.9], [1, 2, 3])
+    assert found == metrics.rank_correlation([0.3, 0.3, 0.9], [1, 2, 3])
+
+
+@pytest.mark.parametrize("function", [
+    metrics.fairness, metrics.rank_correlation, metrics.collaboration_gain,
+    lambda x, y: metrics.share(x)])
+@pytest.mark.parametrize("wrong, message", [
+    ([], "at least one agent"), (torch.zeros(2, 0), r"empty, of shape \(2, 0\)"),
+    (np.ma.masked_array([1.0, 2], [0, 1]), "masked array"), ([1, 1j], "must be real"),
+])
+def test_what_cannot_be_measured_is_refused(function, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        function(wrong, wrong)
+
+
+@pytest.mark.parametrize("function", [metrics.fairness, metrics.rank_correlation])
 def test_undefined_if_a_number_is(function):
     assert function([1, 2, math.nan], [1.0, 2, 3]).isnan()
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from fairfl import games, sampling, shapley
+from fairfl import cgsv, games, sampling, shapley
 from fairfl.randomness import generator
 
 F64 = torch.float64
@@ -38,7 +38,7 @@ def test_the_asked_error_is_met_in_at_least_95_percent_of_200_games():
 def test_every_permutation_adds_up_and_what_nobody_is_worth_stays():
     known = games.additive([1, 2, 3], nobody=7)
     for paired in (True, False):
-        found = sampling.sampled(known.game, 3, 0, permutations=10, paired=paired)
+        found = sampling.sampled(known.game, 3, 0, permutations=16, paired=paired)
         torch.testing.assert_close(found.values, known.values)
         assert found.error.max() < 1e-12
     game, phi = random_game(5, 2)
@@ -102,7 +102,11 @@ def test_hoeffding_by_hand():
     (lambda g: sampling.sampled(g, 3, 0), "say how many permutations"),
     (lambda g: sampling.sampled(g, 3, 0, permutations=5), "even number"),
     (lambda g: sampling.sampled(g, 3, 0, permutations=2), "at least 4"),
-    (lambda g: sampling.sampled(g, 3, 0, error=-1), "error must be positive"),
+    (lambda g: sampling.sampled(g, 3, 0, permutations=20.0),
+     "permutations must be a whole number of at least 4, not 20.0"),
+    (lambda g: sampling.sampled(g, 3.0, 0, permutations=20), "agents must be a whole"),
+    (lambda g: sampling.sampled(g, 3, 0, error=math.inf), "error must be a positive, fin"),
+    (lambda g: sampling.sampled(g, 3, 0, error=-1), "error must be a positive"),
     (lambda g: sampling.sampled(g, 3, 0, permutations=4, names="aab"), "different names"),
     (lambda g: sampling.sampled(g, 3, 0, permutations=4, confidence=1), "confidence"),
     (lambda g: sampling.sampled(lambda m: m, 3, 0, permutations=4), "one value for each of 2 coalitions"),
@@ -131,3 +135,44 @@ def test_the_error_is_looked_at_after_64_permutations_twice_as_many_and_so_on():
     assert list(sampling._batches(300, 0.1, 4)) == [(64, True), (64, True), (128, True), (44, True)]
     assert list(sampling._batches(300, None, 4)) == [(300, True)]  # an error that is not asked for needs one look
     assert list(sampling._batches(100, None, 2000)) == [(32, False), (32, False), (32, False), (4, True)]
+
+
+def missed(kind, agents, permutations, paired, runs=100):
+    """How often the error at 95 % is less than what the estimate is off by."""
+    draws, missed = generator(0, kind, agents), 0
+    for seed in range(runs):
+        if kind == "cosines":
+            gram = cgsv.gram(torch.randn(agents, 3, generator=draws, dtype=F64) + 0.5)
+            found = cgsv.sampled(gram, seed, permutations, paired=paired)
+            phi = cgsv.exact(gram)
+        else:
+            table = torch.randint(0, 2, (2**agents,), generator=draws).double()
+            bits = 2 ** torch.arange(agents)
+
+            def game(members, table=table, bits=bits):
+                return table[(members * bits).sum(1)]
+
+            found = sampling.sampled(game, agents, seed, permutations, paired=paired)
+            phi = shapley.exact(table)
+        missed += bool(((found.values - phi).abs() > found.error + 1e-12).any())
+    return missed / runs
+
+
+@pytest.mark.parametrize("kind, agents", [("cosines", 3), ("cosines", 5), ("bits", 3)])
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("permutations", [4, 6, 8, 16])
+def test_an_error_at_95_percent_holds_for_few_permutations(
+    kind, agents, paired, permutations
+):
+    assert missed(kind, agents, permutations, paired) <= 0.05
+
+
+def test_so_few_permutations_that_half_of_all_may_be_unseen_have_an_infinite_error():
+    gram = cgsv.gram([[1.0, 0, 0], [1, 1, 0], [0, 1, 2]])
+    for permutations in (4, 6, 8, 14):
+        assert cgsv.sampled(gram, 0, permutations).error.isinf().all()
+    assert cgsv.sampled(gram, 0, 16).error.isfinite().all()  # (2/3)^8 <= 5 %
+    assert cgsv.sampled(gram, 0, 16, confidence=0.99).error.isinf().all()
+    # a span that is known needs none of that: its bound is a theorem for any number
+    assert cgsv.sampled(gram, 0, 4, control=False).error.isfinite().all()
+    assert cgsv.sampled(gram, 0, error=0.1).error.max() <= 0.1
