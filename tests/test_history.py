@@ -46,6 +46,19 @@ def test_json_and_back():
     assert again.rounds("loss").tolist() == [1, 3]
 
 
+def test_infinite_values_have_words_in_json():
+    history = History(("1", "2"))
+    inf = float("inf")
+    history.add(SimpleNamespace(t=1), {"loss": torch.tensor([inf, 1.0]), "gap": -inf})
+    history.add(SimpleNamespace(t=2), {"loss": torch.tensor([float("nan"), 2]), "gap": 3})
+    for digits in (None, 3):
+        plain = json.loads(json.dumps(history.to_dict(digits), allow_nan=False))
+        assert plain["series"]["loss"]["values"] == [["inf", 1.0], [None, 2.0]]
+        again = History.from_dict(plain)
+        assert again["loss"][0].tolist() == [inf, 1] and again["loss"][1, 0].isnan()
+        assert again["gap"].tolist() == [-inf, 3] and again["gap"].dtype == torch.float64
+
+
 def test_a_part():
     part = recorded().until(1)
     assert part["r"].shape == (1, 2) and part.rounds("loss").tolist() == [1]

@@ -51,9 +51,18 @@ def test_the_example_of_a_mechanism_runs_as_printed(tmp_path, capsys):
     assert torch.equal(reward.kept.argsort(), lengths.argsort())
 
 
+def test_the_example_of_a_training_loop_runs_as_printed(tmp_path, capsys):
+    script = tmp_path / "loop.py"
+    script.write_text(EXAMPLES[3])
+    found = runpy.run_path(str(script))
+    server = found["history"].last.server
+    assert found["fed"].backend == "custom" and capsys.readouterr().out.count("tensor") == 2
+    torch.testing.assert_close(server, torch.tensor([1.0, 1, 1, 1, 0]), rtol=0, atol=0.5)
+
+
 def test_the_example_of_a_record_runs_as_printed(tmp_path, monkeypatch):
     script = tmp_path / "record.py"
-    script.write_text(EXAMPLES[3].replace("rounds=60", "rounds=2"))
+    script.write_text(EXAMPLES[4].replace("rounds=60", "rounds=2"))
     monkeypatch.chdir(tmp_path)
     found = runpy.run_path(str(script))
     assert records.load("record.json").settings == found["wanted"]

@@ -124,6 +124,8 @@ def test_module_without_trainable_parameters():
     for function in (vectors.layout, vectors.flatten):
         with pytest.raises(ValueError, match="ReLU has no trainable"):
             function(nn.ReLU())
+        with pytest.raises(ValueError, match="ParameterList has no trainable"):
+            function(nn.ParameterList([torch.empty(0, 4)]))
 
 
 def batchnorm() -> nn.Module:
@@ -158,6 +160,47 @@ def test_integer_buffers_are_rounded():
     module = batchnorm()
     vectors.load_buffers(module, torch.tensor([0, 0, 0, 1, 1, 1, 2.9], dtype=torch.float64))
     assert module[1].num_batches_tracked.item() == 3
+
+
+@pytest.mark.parametrize("buffer, what", [
+    (torch.tensor([2**53 + 1]), "whole numbers beyond 2"),
+    (torch.tensor([-(2**63)]), "whole numbers beyond 2"),
+    (torch.tensor([1 + 2j]), "complex numbers"),
+])
+def test_buffers_that_would_lose_something_are_refused_by_name(buffer, what):
+    module = Nested()
+    module.body.register_buffer("table", buffer)
+    with pytest.raises(ValueError, match=f"buffer 'body.table' holds {what}"):
+        vectors.buffers(module)
+
+
+def test_buffers_of_other_kinds_are_kept():
+    module, kinds = nn.Linear(1, 1), (torch.bool, torch.uint8, torch.int64, torch.bfloat16)
+    for i, kind in enumerate(kinds):
+        module.register_buffer(f"b{i}", torch.tensor([0, 1, 1]).to(kind))
+    module.register_buffer("large", torch.tensor([-(2**53), 2**53]))
+    before = [buffer.clone() for buffer in module.buffers()]
+    b = vectors.buffers(module)
+    for buffer in module.buffers():
+        buffer.zero_()
+    vectors.load_buffers(module, b)
+    assert all(torch.equal(*pair) for pair in zip(module.buffers(), before, strict=True))
+
+
+def test_complex_parameters_are_refused_by_name():
+    module = nn.Linear(2, 2, dtype=torch.complex64)
+    with pytest.raises(ValueError, match="parameter 'weight' is complex"):
+        vectors.flatten(module)
+
+
+def test_a_parameter_without_entries_is_no_block():
+    module = Nested()
+    module.scale = nn.Parameter(torch.empty(0, dtype=torch.float64))
+    layout = vectors.layout(module)
+    assert layout.slices[0] == slice(0, 0) and layout.dimension == 12
+    assert layout.blocks == (slice(0, 6), slice(6, 9), slice(9, 12))
+    vectors.load(module, torch.arange(12.0, dtype=torch.float64))
+    assert vectors.flatten(module).tolist() == list(range(12))
 
 
 def test_without_buffers():

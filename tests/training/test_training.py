@@ -1,5 +1,8 @@
 """Local training: steps, learning rates, and against a loop written out."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from torch import nn
 
@@ -24,6 +27,46 @@ def test_an_epoch_takes_each_sample_once_in_ceil_n_over_b_steps():
 def test_a_shard_smaller_than_the_batch_and_the_full_batch_take_one_step():
     for size in (32, None):
         assert [len(i) for _, i in LocalTraining(batch_size=size).batches(5, generator(0, "b"))] == [5]
+
+
+@pytest.mark.parametrize("rule, n, sizes", [
+    ("keep", 9, [4, 4, 1]), ("drop", 9, [4, 4]), ("merge", 9, [4, 5]),
+    ("keep", 8, [4, 4]), ("drop", 8, [4, 4]), ("merge", 8, [4, 4]),
+    ("keep", 3, [3]), ("drop", 3, [3]), ("merge", 3, [3]),
+    ("drop", 7, [4]), ("merge", 7, [7]), ("merge", 1, [1]),
+])
+def test_the_last_batch_is_kept_dropped_or_merged(rule, n, sizes):
+    local = LocalTraining(epochs=2, batch_size=4, last_batch=rule)
+    assert local.sizes(n) == sizes
+    steps = list(local.batches(n, generator(0, "batches")))
+    assert [len(indices) for _, indices in steps] == sizes * 2
+    first = torch.cat([indices for epoch, indices in steps if epoch == 0]).tolist()
+    assert len(set(first)) == sum(sizes)
+    order = torch.randperm(n, generator=generator(0, "batches")).tolist()
+    assert first == order[: sum(sizes)]  # the draws are those of the other rules
+    assert replace(local, batch_size=None).sizes(n) == [n]
+
+
+def test_what_is_merged_or_dropped_is_another_sample_each_epoch():
+    local = LocalTraining(epochs=20, batch_size=4, last_batch="drop")
+    left = set()
+    for epoch in range(20):
+        steps = list(local.batches(5, generator(0, "batches")))
+        left |= set(range(5)) - {i for e, s in steps if e == epoch for i in s.tolist()}
+    assert left == set(range(5))
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"last_batch": "skip"}, "unknown last_batch 'skip'; known are keep, drop, merge"),
+    ({"precision": "float16"}, "unknown precision 'float16'; known are bfloat16"),
+    ({"precision": "None"}, "unknown precision"),
+    ({"optimizer": "adamw"}, "known are sgd, adam"),
+    ({"epochs": 1.5}, "epochs must be a whole number of at least 1, not 1.5"),
+    ({"batch_size": True}, "batch_size must be a whole number"),
+])
+def test_settings_that_are_none(changes, message):
+    with pytest.raises(ValueError, match=message):
+        LocalTraining(**changes)
 
 
 def test_the_learning_rate_decays_per_round_or_per_epoch():

@@ -1,6 +1,7 @@
 """The fast ways to train against the plain one, for one round from one state."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -119,19 +120,63 @@ class Tied(nn.Module):
         return self.two(torch.tanh(self.one(torch.tanh(self.frozen(x.flatten(1)))))) * self.scale
 
 
-def tied():
+class Twice(nn.Module):
+    """One layer in two places."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.a = nn.Linear(64, 8), nn.Linear(8, 8)
+        self.b, self.last = self.a, nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = torch.tanh(self.first(x.flatten(1)))
+        return self.last(torch.tanh(self.b(torch.tanh(self.a(x)))))
+
+
+def tied(kind=Tied):
     with seeded(0, "tied"):
-        return Tied().double()
+        return kind().double()
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("local", [SGD, ADAM], ids=["sgd", "adam"])
-def test_frozen_and_tied_parameters(local, way):
-    module, some = tied(), agents("digits_cnn", F64)
-    frozen = module.frozen.weight.clone()
-    expected, found = (round_of(train, module, some, local)[0] for train in (plain.train, WAYS[way]))
+@pytest.mark.parametrize("kind", [Tied, Twice])
+def test_frozen_and_tied_parameters(kind, local, way):
+    module, some = tied(kind), agents("digits_cnn", F64)
+    before = copy.deepcopy(module.state_dict())
+    expected, found = (round_of(train, module, some, local)[0]
+                       for train in (plain.train, WAYS[way]))
     assert gap(found, expected) < 1e-10
-    assert torch.equal(module.frozen.weight, frozen)
+    assert all(torch.equal(module.state_dict()[name], before[name]) for name in before)
+
+
+@pytest.mark.parametrize("backend", ["auto", *WAYS])
+def test_a_layer_in_two_places_trains_round_after_round(backend):
+    some = agents("digits_cnn", F64)
+    runs = {}
+    for train in ("plain", backend):
+        fed = Federation(some, tied(Twice), CGSV(), local=SGD, train=train)
+        before = [p.shape for p in fed.module.parameters()]
+        runs[train] = fed.run(3).last
+        assert [p.shape for p in fed.module.parameters()] == before
+        if fed.backend != "plain":  # which says that it loads agents' models
+            assert torch.equal(vectors.flatten(fed.module), fed.initial)
+    torch.testing.assert_close(runs[backend].models, runs["plain"].models, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("rule", ["drop", "merge"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_what_becomes_of_the_last_batch(optimizer, rule, way):
+    module, some = network("digits_cnn", F64), agents("digits_cnn", F64, (9, 3, 7, 8, 1))
+    local = LocalTraining(lr=Schedule(1e-2), epochs=2, batch_size=4, optimizer=optimizer,
+                          last_batch=rule)
+    expected, found = (round_of(train, module, some, local)[0]
+                       for train in (plain.train, WAYS[way]))
+    assert gap(found, expected) < 1e-8
+    kept = round_of(plain.train, module, some, replace(local, last_batch="keep"))[0]
+    assert [torch.equal(*pair) for pair in zip(kept, expected, strict=True)] == [
+        False, True, False, True, True]  # 8 = 4 + 4; 3 and 1 are single batches
 
 
 def batch_norm(**options):
