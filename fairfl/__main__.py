@@ -1,7 +1,5 @@
 """The command line: ``fairfl --help``, or ``python -m fairfl``."""
 
-from __future__ import annotations
-
 import click
 
 from fairfl import __version__

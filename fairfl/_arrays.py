@@ -5,8 +5,6 @@ is made. Squares must fit into float64: a vector far shorter than 1e-154 counts 
 one longer than 1e154 is refused. Updates in float32 are far from both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

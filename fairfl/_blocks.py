@@ -1,7 +1,5 @@
 """The cosine game in blocks of coalitions, which `cgsv.exact` hands to `shapley.fold`."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """One line for each check of an argument; the message names the argument."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real

@@ -1,7 +1,5 @@
 """Wall time, on a GPU too."""
 
-from __future__ import annotations
-
 import time
 
 import torch

@@ -1,24 +1,20 @@
 """What a federation is given. All that does not fit is refused here, in one sentence
 that names the agent, the set or the argument."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fairfl import _outputs, vectors
 from fairfl._outputs import OWN_LOOP, Set
 from fairfl.attacks import Attack
+from fairfl.mechanisms.base import Mechanism
 from fairfl.partition import Agent
-from fairfl.training import check_batches
-
-if TYPE_CHECKING:
-    from fairfl.federation import Federation
+from fairfl.training import LocalTraining, check_batches
 
 
 def agents(given: Iterable[Any], device: str | torch.device) -> list[Agent]:
@@ -84,10 +80,13 @@ def _labels(name: str, y: Any, device: str | torch.device) -> Tensor:
     return y if other else y.long()
 
 
-def check(federation: Federation, own_loop: bool) -> tuple[int, str | None]:
+def check(module: nn.Module, agents: Sequence[Agent], mechanism: Mechanism,
+          local: LocalTraining, sets: Mapping[str, tuple[Tensor, Tensor] | None],
+          buffers: str | None, own_loop: bool) -> tuple[int, str | None]:
     """Whether agents, network, sets and settings fit each other.
 
     Args:
+        sets: "test" and "validation".
         own_loop: the caller brings a function that trains; then network and labels need
             not be those of a classifier.
 
@@ -97,36 +96,32 @@ def check(federation: Federation, own_loop: bool) -> tuple[int, str | None]:
     Raises:
         ValueError: something does not fit; the message names it.
     """
-    module, dtype, local = federation.module, federation.initial.dtype, federation.local
-    names = vectors.buffer_names(module)
-    _check_attacks(federation.attacks, [agent.key for agent in federation.agents])
-    if names and federation.buffers not in ("local", "shared"):
+    dtype, names = vectors.flatten(module).dtype, vectors.buffer_names(module)
+    if names and buffers not in ("local", "shared"):
         raise ValueError(
             f"the network has buffers that training changes ({', '.join(names)}); say "
-            "how they are treated: buffers='local' or 'shared', not "
-            f"{federation.buffers!r}")
+            f"how they are treated: buffers='local' or 'shared', not {buffers!r}")
     if local.precision and dtype != torch.float32:
         raise ValueError(f"precision={local.precision!r} needs a network in float32: "
                          f"torch's autocast leaves {dtype} as it is")
-    if federation.mechanism.needs_validation and federation.validation is None:
-        raise ValueError(f"{type(federation.mechanism).__name__} needs a validation "
-                         "set: pass validation=(x, y)")
-    sets = [(f"agent {agent.key!r}", agent.x, agent.y) for agent in federation.agents]
-    others = ("test", federation.test), ("validation", federation.validation)
-    sets += [(name, *pair) for name, pair in others if pair]
-    _check_samples(sets, dtype)
+    if mechanism.needs_validation and sets["validation"] is None:
+        raise ValueError(f"{type(mechanism).__name__} needs a validation set: pass "
+                         "validation=(x, y)")
+    named = [(f"agent {agent.key!r}", agent.x, agent.y) for agent in agents]
+    named += [(name, *pair) for name, pair in sets.items() if pair]
+    _check_samples(named, dtype)
     try:
-        classes = _outputs.classes(module, sets)
+        classes = _outputs.classes(module, named)
     except _outputs.NotAClassifier as error:
         if not own_loop:
             raise
         return 0, str(error)
     if not own_loop:
-        check_batches(module, federation.agents, local)
+        check_batches(module, agents, local)
     return classes, None
 
 
-def _check_attacks(attacks: Mapping[str, Attack], keys: Sequence[str]) -> None:
+def check_attacks(attacks: Mapping[str, Attack], keys: Sequence[str]) -> None:
     """ValueError unless each attack is an agent's that can carry it out."""
     for key, attack in attacks.items():
         if key not in keys:

@@ -1,8 +1,6 @@
 """Moments of sums over random coalitions, in closed form; what
 `approximation.certificate` is made of."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """What a network answers, tried on two samples before round 1."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from typing import Any

@@ -5,8 +5,6 @@ cores, and it leaves the order of summation alone: results do not depend on the 
 of threads. On a busy machine threads that share a small operation wait for each other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager

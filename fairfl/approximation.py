@@ -9,8 +9,6 @@ inner product. For coalitions of s agents h(S)^2 = |u_S|^2 then has the mean hba
 over the members of S.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -11,8 +11,6 @@ numpy arrays and torch tensors of any device are taken, and the same kind is ret
 sums are float64.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

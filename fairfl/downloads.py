@@ -7,8 +7,6 @@ of the last entry that is kept among those that have just this magnitude. One so
 serves all agents. Chapter "Paying with gradients".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 

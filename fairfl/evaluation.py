@@ -5,8 +5,6 @@ in a core's cache. Whatever the number of threads, the same numbers come out. A 
 gets copies of the samples, in which it may write.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 

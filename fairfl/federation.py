@@ -1,8 +1,6 @@
 """The loop: agents train, a mechanism aggregates and rewards. Chapter "The whole
 mechanism"."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -86,7 +84,10 @@ class Federation:
         self.agents = _inputs.agents(agents, device)
         self.test = _inputs.pair("test", test, device)
         self.validation = _inputs.pair("validation", validation, device)
-        self._classes, self._unmeasured = _inputs.check(self, own_loop=callable(train))
+        _inputs.check_attacks(self.attacks, [agent.key for agent in self.agents])
+        self._classes, self._unmeasured = _inputs.check(
+            self.module, self.agents, mechanism, local,
+            {"test": self.test, "validation": self.validation}, buffers, callable(train))
         if callable(train):
             self.backend, self.train = "custom", train
         else:
@@ -126,13 +127,20 @@ class Federation:
     @torch.inference_mode(False)  # which records gradients again, too
     def _next(self, last: Snapshot) -> Snapshot:
         t, clock = last.t + 1, Clock(self.device)
-        cheats = {key for key, attack in self.attacks.items() if t >= attack.from_round}
+        cheats = {key: attack for key, attack in self.attacks.items()
+                  if t >= attack.from_round}
         agents = [self._cheating[agent.key] if agent.key in cheats else agent
                   for agent in self.agents]
         updates, buffers = self.train(
             self.module, last.models, last.buffers, agents, self.local, t, self.seed)
         training = clock()
-        uploads = _uploads.given(self, last, updates, cheats)
+        if updates.shape != last.models.shape:
+            raise ValueError(
+                f"local training returned updates of shape {tuple(updates.shape)} for "
+                f"models of shape {tuple(last.models.shape)}")
+        keys = self.setting.keys
+        uploads = _uploads.cheated(keys, last, updates, cheats, self.seed, self.initial)
+        _uploads.check_finite(keys, last, uploads)
         models = last.models.clone()
         clock()  # checking and copying belong to neither
         state, step = self.mechanism.apply(

@@ -5,8 +5,6 @@ variates that make sampling
 cheaper: a game that is close to the one in question, with a value that is known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import comb
 from typing import NamedTuple

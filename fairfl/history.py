@@ -1,7 +1,5 @@
 """What a run leaves behind."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -81,7 +79,7 @@ class History:
         """The rounds t in which `name` was recorded, (T,) int64."""
         return torch.tensor(list(self._of(name)))
 
-    def until(self, t: int) -> History:
+    def until(self, t: int) -> "History":
         """The part up to round t, without `last`."""
         part = History(self.keys)
         for name, values in self._series.items():
@@ -102,7 +100,7 @@ class History:
         }
 
     @classmethod
-    def from_dict(cls, plain: Mapping) -> History:
+    def from_dict(cls, plain: Mapping) -> "History":
         """The inverse of `to_dict`, without `last`; floating-point numbers come back as
         float64.
 

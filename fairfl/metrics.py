@@ -6,8 +6,6 @@ tensors, arrays or lists, and compute in float64. What is not defined is nan. Nu
 that differ by no more than rounding are equal.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad

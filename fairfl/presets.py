@@ -4,8 +4,6 @@ Each difference is a field with a name of its own; the loop knows nothing of pre
 ``presets.load("paper").mechanism(beta=1.2)``. Chapter "The paper and its code".
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any

@@ -7,8 +7,6 @@ slow: ``every(10, probes.test_accuracy)``. Figures and equations of Xu et al. (2
     named at each probe.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

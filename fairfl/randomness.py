@@ -6,8 +6,6 @@ another way of training draw the same numbers, and nothing here reads or changes
 global generators of torch, numpy or Python.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -6,8 +6,6 @@ float64 whatever the updates' precision. The chapter "Paying with gradients" der
 what stands here; `downloads` holds the fast form of the mask for many agents.
 """
 
-from __future__ import annotations
-
 import math
 import sys
 

@@ -5,8 +5,6 @@ up to v(all) - v(nobody), and their mean over permutations is the Shapley value 
 et al., 2009). Chapter "Who contributed?".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from math import ceil, log
 from typing import NamedTuple

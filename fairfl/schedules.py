@@ -1,7 +1,5 @@
 """What changes from round to round: the learning rate eta_t and Gamma_t."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from fairfl import _checks

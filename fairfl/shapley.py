@@ -10,8 +10,6 @@ the empty coalition need not be 0; efficiency then reads sum(phi) = v(all) - v(n
 large for this module.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import combinations
 from math import comb

@@ -7,8 +7,6 @@ loaded. (`torch.nn.utils.vector_to_parameters` does alias: it makes the paramete
 of the vector.) Chapter "Learning together".
 """
 
-from __future__ import annotations
-
 from itertools import accumulate
 from typing import NamedTuple
 

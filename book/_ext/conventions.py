@@ -3,8 +3,6 @@
 `make notebooks` and the tests read it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

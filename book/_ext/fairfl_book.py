@@ -10,8 +10,6 @@
   are put right.
 """
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -11,8 +11,6 @@ such as `RUN = "digits"  # or "mnist", "cifar10"`, with each of its other values
 end or to the first cell that fails, and stores nothing. It takes most of an hour.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import sys

@@ -1,8 +1,6 @@
 """Draws the README's picture, book/images/label_noise.png, from a recorded run: python
 book/_ext/readme_picture.py"""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 """The public address of this copy of the project, asked from git, so that a fork's
 buttons lead to the fork."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -5,8 +5,6 @@ heading with its first paragraph, its theorems and its figures, and last the sum
 nbconvert turns them into pages of reveal.js; one file a chapter.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator

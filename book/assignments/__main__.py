@@ -1,7 +1,5 @@
 """``python -m book.assignments``: what `make assignments` and `make grade` call."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

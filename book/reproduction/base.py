@@ -1,7 +1,5 @@
 """Runs, methods and columns: what tables and figures are made of."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

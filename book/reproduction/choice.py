@@ -7,8 +7,6 @@ than any run of the tables. The best one has the highest mean of all agents' acc
 on the validation set after the last round, averaged over the partitions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

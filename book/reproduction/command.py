@@ -1,7 +1,5 @@
 """``python -m book.reproduction``: the paper's tables and figures, measured again."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

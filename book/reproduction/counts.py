@@ -1,8 +1,6 @@
 """Counts of what the data sets hold, for pages that are built where the data sets are
 not at hand."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

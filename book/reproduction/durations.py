@@ -1,7 +1,5 @@
 """How long runs will take: as long as those that are recorded of their kind took."""
 
-from __future__ import annotations
-
 import json
 import statistics
 from pathlib import Path

@@ -1,8 +1,6 @@
 """Run what is missing, several runs side by side, until all is done or the time is
 spent."""
 
-from __future__ import annotations
-
 import multiprocessing
 import signal
 import time

@@ -1,8 +1,6 @@
 """Experiments of single chapters: Fig. 2 of Xu et al. (2021), and real updates to
 value."""
 
-from __future__ import annotations
-
 from fairfl.runs.settings import Settings
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining

@@ -1,8 +1,6 @@
 """Which runs stand behind which table and figure of Xu et al. (2021), the most valuable
 first."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import replace

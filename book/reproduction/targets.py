@@ -1,7 +1,5 @@
 """The commands of `book.reproduction`, and which runs of the plan each measures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

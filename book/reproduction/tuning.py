@@ -21,8 +21,6 @@ It is a search along lines, not over the whole grid, and it looks at one seed, b
 digits: their validation set has 120 images, so they have three seeds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Is a record real? Its first rounds are run again and compared with what it says."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from torch import Tensor

@@ -5,8 +5,6 @@
 An attack of one's own is a subclass of `Attack`. Chapter "When agents cheat".
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from fairfl import _checks

@@ -1,7 +1,5 @@
 """Who changes what it trains on, or its names. Chapter "When agents cheat"."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -48,7 +46,7 @@ class Copies(Attack):
         super().__post_init__()
         _checks.whole(copies=self.copies)
 
-    def accomplices(self, agent: Agent) -> list[tuple[Agent, Attack]]:
+    def accomplices(self, agent: Agent) -> list[tuple[Agent, "Attack"]]:
         follow = Follow(agent=agent.key, from_round=self.from_round)
         names = (f"{agent.key}.{k}" for k in range(2, self.copies + 1))
         return [(agent._replace(key=name), follow) for name in names]

@@ -4,8 +4,6 @@ It may change what its agent trains on and what that uploads, never the server o
 others train.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -52,7 +50,7 @@ class Attack:
         """What the agent uploads instead of its update, (D,)."""
         return sight.update
 
-    def accomplices(self, agent: Agent) -> list[tuple[Agent, Attack]]:
+    def accomplices(self, agent: Agent) -> list[tuple[Agent, "Attack"]]:
         """Agents that the attacker brings along, and what they do. See `join`."""
         return []
 

@@ -1,7 +1,5 @@
 """Who uploads something else than what it trained. Chapter "When agents cheat"."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """``fairfl data``: the data sets, where they are, whether they are intact."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -7,8 +7,6 @@ data set is a module with what is known about it (`ABOUT`), the archives that ho
 (`ARCHIVES`), and a function `load` (the tensors).
 """
 
-from __future__ import annotations
-
 import os
 from functools import partial
 from inspect import signature

@@ -1,7 +1,5 @@
 """What a data set is."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """CIFAR-10: small colour photographs of ten kinds of things."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

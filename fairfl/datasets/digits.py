@@ -1,7 +1,5 @@
 """Scikit-learn's copy of the test set of the UCI's handwritten digits."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -5,8 +5,6 @@ A file gets its place only when it is whole and verified, and a file that is the
 never overwritten.
 """
 
-from __future__ import annotations
-
 import errno
 import gzip
 import hashlib

@@ -1,7 +1,5 @@
 """Grey levels to numbers of mean 0 and variance 1."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

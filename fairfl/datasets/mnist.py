@@ -1,7 +1,5 @@
 """MNIST: handwritten digits of 28 x 28 pixels."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from fairfl.datasets import fetching

@@ -1,7 +1,5 @@
 """MR ("sentence polarity dataset v1.0"): film reviews, negative or positive."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

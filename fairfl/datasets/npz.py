@@ -1,7 +1,5 @@
 """Arrays of one's own, in a file `.npz`."""
 
-from __future__ import annotations
-
 import zipfile
 import zlib
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """SST: the Stanford Sentiment Treebank, sentences from film reviews in five classes."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

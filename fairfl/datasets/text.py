@@ -1,7 +1,5 @@
 """Sentences to word numbers."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path

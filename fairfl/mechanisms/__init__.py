@@ -1,7 +1,5 @@
 """The mechanisms, one file each; `build` finds them by name."""
 
-from __future__ import annotations
-
 from fairfl import _checks
 from fairfl.mechanisms.base import Mechanism
 from fairfl.mechanisms.cffl import CFFL

@@ -6,8 +6,6 @@ the rewards. It handles vectors only. State goes in and comes out as plain data,
 a run can be stopped, resumed and repeated. Chapter "The whole mechanism".
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

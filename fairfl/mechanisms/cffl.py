@@ -1,7 +1,5 @@
 """Collaborative fairness, CFFL (Lyu et al., 2020). Chapter "The competition"."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Fair gradient rewards, Xu et al. (2021), Sec. 3.4. Chapter "The whole mechanism"."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ nothing else. `mechanisms.guarded` puts them into the mechanism. None is from th
 which leaves adversaries to future work. Chapter "When agents cheat".
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Contribution index, Xu et al. (2021), Sec. 4.1. Chapter "The competition"."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Federated averaging, Xu et al. (2021), Sec. 3.1. Chapter "Learning together"."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from fairfl.downloads import Everything

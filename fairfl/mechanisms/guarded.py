@@ -1,7 +1,5 @@
 """Fair gradient rewards with corrections, ours. Chapter "When agents cheat"."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """q-fair federated learning, q-FedAvg (Li et al., 2020). Chapter "The competition"."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

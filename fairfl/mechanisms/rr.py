@@ -1,7 +1,5 @@
 """Round robin, Xu et al. (2021), Sec. 4.1. Chapter "The competition"."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

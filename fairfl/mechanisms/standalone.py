@@ -1,7 +1,5 @@
 """No collaboration, Xu et al. (2021), Sec. 4.1. Chapter "Learning together"."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """Updates judged by a validation set, for CFFL and ECI. Chapter "The competition"."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import islice
 

@@ -5,8 +5,6 @@ All of them return logits of shape (n, classes). Their layers are named, so that
 ask for the last.
 """
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The networks for images. Chapter "Data and partitions"."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

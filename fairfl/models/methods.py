@@ -1,7 +1,5 @@
 """What a network may offer beside its forward pass. None of it is needed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 

@@ -1,7 +1,5 @@
 """A network of one's own, named as Python imports it: "module:Class"."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The network for sentences. Chapter "Data and partitions"."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
@@ -74,7 +72,7 @@ class TextCNN(nn.Module):
             found.append(F.relu(answers.amax(1)))
         return found
 
-    def restrict(self, x: Tensor) -> tuple[TextCNN, Tensor, Tensor]:
+    def restrict(self, x: Tensor) -> "tuple[TextCNN, Tensor, Tensor]":
         """The same network for those words alone that occur in x, faster on a CPU.
 
         Training it on x is training this one: the vectors of other words have no

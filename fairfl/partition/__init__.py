@@ -8,8 +8,6 @@ samples an agent, on average; None stands for all that there is, the pool's size
 by N, rounded down.
 """
 
-from __future__ import annotations
-
 from fairfl import _checks
 from fairfl.partition.base import Agent, Pool, class_counts
 from fairfl.partition.class_sets import classes, largest_shard

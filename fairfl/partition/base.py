@@ -1,7 +1,5 @@
 """An agent, and what all partitions share."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """CLA: agents that hold more and more classes."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate

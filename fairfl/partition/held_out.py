@@ -1,7 +1,5 @@
 """A validation set that no agent holds."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Dirichlet: agents with equally many samples, each in class shares of its own."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -1,7 +1,5 @@
 """Agents with wrong labels."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch

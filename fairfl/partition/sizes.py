@@ -1,7 +1,5 @@
 """UNI and POW: random samples, equally many or more and more."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from heapq import heapify, heapreplace

@@ -4,8 +4,6 @@ The file is an uncompressed ``.npz``: arrays, and one text in JSON with everythi
 Reading it runs no code.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile

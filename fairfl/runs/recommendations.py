@@ -4,8 +4,6 @@ They are ours: they converge on the real data within minutes on a CPU. The paper
 and its published code are in `presets`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import replace

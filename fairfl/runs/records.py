@@ -4,8 +4,6 @@ A record in `data/results/` is one JSON file. What it says can be repeated from 
 says. The chapters plot records; `CONTRIBUTING.md` describes the format.
 """
 
-from __future__ import annotations
-
 import json
 import platform
 from importlib.metadata import version

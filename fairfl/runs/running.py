@@ -1,7 +1,5 @@
 """How settings become a federation, a run and a record."""
 
-from __future__ import annotations
-
 import math
 import platform
 import sys

@@ -1,7 +1,5 @@
 """What decides the outcome of a run, as plain data."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping
@@ -129,7 +127,7 @@ class Settings:
         return _spelled(asdict(self))
 
     @classmethod
-    def from_dict(cls, plain: dict) -> Settings:
+    def from_dict(cls, plain: dict) -> "Settings":
         """The inverse of `to_dict`.
 
         Raises:
@@ -144,7 +142,7 @@ class Settings:
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not the settings of a run: {error!r}") from error
 
-    def differences(self, other: Settings) -> list[str]:
+    def differences(self, other: "Settings") -> list[str]:
         """What is different in other settings, in words: "rounds 3, not 4"."""
         pairs = ((entry.name, getattr(self, entry.name), getattr(other, entry.name))
                  for entry in fields(self))

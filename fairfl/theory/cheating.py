@@ -6,8 +6,6 @@ equal. An attacker, or k copies of one agent, stand beside them. The formulas fo
 the same. Chapter "When agents cheat".
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

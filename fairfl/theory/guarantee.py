@@ -7,8 +7,6 @@ agent i is at least as well off as agent j. delta_{i,t} = |w_t - w_{i,t}| is cal
 `before` where it is that of round t-1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

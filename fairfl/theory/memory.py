@@ -12,8 +12,6 @@ Closed forms, tested against the library's eqs. (3) and (4), `cgsv.cosine` and
 Gamma. float64 throughout.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

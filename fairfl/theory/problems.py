@@ -1,8 +1,6 @@
 """Losses whose minimum is known: quadratics and logistic regression. Chapter "Is it
 fair?"."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

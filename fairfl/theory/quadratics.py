@@ -5,8 +5,6 @@ with D parameters are tensors (S, N, D). `run` is the mechanism of Sec. 3.4, fro
 library's eqs. (1), (3), (4) and (5).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

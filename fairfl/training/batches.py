@@ -1,7 +1,5 @@
 """One step an epoch, on what is left over. Chapter "The paper and its code"."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Which of the ways to train fits a network, a device and the agents' data."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from torch import nn

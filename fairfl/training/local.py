@@ -1,7 +1,5 @@
 """The settings of local training. Chapter "Learning together"."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ another.
 The book shows this form, and faster ones are tested against it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

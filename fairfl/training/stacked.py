@@ -5,8 +5,6 @@ own. On a GPU all draws of a round move there once, before the first step, and n
 comes back.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

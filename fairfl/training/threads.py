@@ -3,8 +3,6 @@
 See `fairfl._parallel` for why not all cores work on one agent.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """What a network does in training, found out on copies and on a sample or two."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Grade a folder of submissions: each alone, several at a time, resumable."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

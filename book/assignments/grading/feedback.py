@@ -1,7 +1,5 @@
 """A page for each student: points, what was wrong, where to look, what was repaired."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from html import escape

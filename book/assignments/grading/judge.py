@@ -1,7 +1,5 @@
 """Does what a student's functions returned earn the points?"""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

@@ -5,8 +5,6 @@ here), grade (points are given here), locked and task, as nbgrader 0.9 wants the
 solution stands between ``### BEGIN SOLUTION`` and ``### END SOLUTION``.
 """
 
-from __future__ import annotations
-
 import copy
 import re
 

@@ -5,8 +5,6 @@ from the release, whatever the submission holds in their places. Cells are known
 their grade_id, else by their id, else by the first line of their code.
 """
 
-from __future__ import annotations
-
 import json
 from typing import NamedTuple
 

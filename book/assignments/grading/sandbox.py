@@ -6,8 +6,6 @@ those in `hidden`. A cell or call that ends the process, or takes too long, is l
 and the rest is run again.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select

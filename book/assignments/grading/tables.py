@@ -5,8 +5,6 @@ are added, nothing in it is ever changed. Its points, adjustments and comments e
 grades and the pages when the same command is called again.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A task: a function that the student writes, and how it is judged."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

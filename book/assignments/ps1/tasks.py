@@ -1,7 +1,5 @@
 """Problem set 1: Shapley values and the cosine gradient Shapley value."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from book.assignments.grading.task import Task

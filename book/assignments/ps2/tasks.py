@@ -1,7 +1,5 @@
 """Problem set 2: the mechanism from its equations."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Problem set 3: run a federation and judge it."""
 
-from __future__ import annotations
-
 import math
 from functools import cache
 

@@ -1,7 +1,5 @@
 """Problem set 4: attack and defend."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import optimize
 

@@ -1,7 +1,5 @@
 """Exact values beside a process that computes: ``bench valuation --busy``."""
 
-from __future__ import annotations
-
 import statistics
 import subprocess
 import sys

@@ -1,8 +1,6 @@
 """Methods that do the same thing, timed against each other; what comes out is a list of
 rows."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path

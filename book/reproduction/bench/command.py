@@ -1,7 +1,5 @@
 """``python -m book.reproduction bench``: time things on this machine."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path

@@ -1,8 +1,6 @@
 """What all benchmarks need: calls that take turns, peaks of memory, and a file for the
 figures."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os

@@ -5,8 +5,6 @@ The library against the loops of `reference`. Before any time is taken each meth
 called once, and its answer is compared with that of its twin.
 """
 
-from __future__ import annotations
-
 import os
 import statistics
 import sys

@@ -7,8 +7,6 @@ parameters. They draw the same batches and dropout masks as `training`, so that 
 can be compared, and their flat vectors are those of the networks of `models`.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 

@@ -1,8 +1,6 @@
 """The server's step, for the benchmark `engine`: random updates, layers of real
 networks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 

@@ -6,8 +6,6 @@ numbers of the same shapes where not:
 it makes no difference to the time.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The values of the agents: ``python -m book.reproduction bench valuation``."""
 
-from __future__ import annotations
-
 import math
 import statistics
 import sys

@@ -5,8 +5,6 @@ A sentence is taken at its word. What its numbers are is in `quantities`, what d
 in `verdicts`.
 """
 
-from __future__ import annotations
-
 from book.reproduction.pages import overhead
 from book.reproduction.pages.quantities import (
     BASELINES,

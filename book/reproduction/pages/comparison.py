@@ -1,7 +1,5 @@
 """Every published number beside ours. Page "Paper against ours"."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from pathlib import Path

@@ -4,8 +4,6 @@
 N agents, T rounds; rows are rounds.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,8 +1,6 @@
 """What the paper, its published code and this project set. Page "Hyperparameters and
 sizes"."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Numbers as text, and tables as HTML, which notebooks and built pages both show."""
 
-from __future__ import annotations
-
 import html
 import math
 from collections.abc import Iterable, Sequence

@@ -1,8 +1,6 @@
 """Table 3: what a mechanism costs beside training, as measured here and as published.
 Chapter "What fairness costs"."""
 
-from __future__ import annotations
-
 import csv
 from decimal import Decimal
 from pathlib import Path

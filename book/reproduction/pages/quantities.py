@@ -5,8 +5,6 @@ by. Where a sentence leaves something open, it is taken in the way that favours 
 among the degrees of altruism the best one counts.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from itertools import product

@@ -1,7 +1,5 @@
 """Cells of the tables as text, and Tables 1 and 2 beside the paper's."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 

@@ -5,8 +5,6 @@ number}. The published ones have no seed and are all of seed 0. {} stands for wh
 not there, nan for what is not defined.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping
 from functools import cached_property

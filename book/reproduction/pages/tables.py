@@ -4,8 +4,6 @@ and "What fairness costs".
 Accuracies are in percent, agents last; a cell without a record is None, never a guess.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 from collections.abc import Callable

@@ -5,8 +5,6 @@ the same few lines judge a sentence by the paper's own tables and by the records
 types a verdict.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from html import escape
