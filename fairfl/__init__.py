@@ -15,13 +15,12 @@ In the order of the paper (Xu et al., NeurIPS 2021). Each equation has one body:
     Sec. 4     data, baselines, measures   `datasets`, `partition`, `metrics`
 
 What computes one of these another way is an oracle: `rewards.mask`, `cgsv.game`, and
-`cgsv.psi` from the Gram matrix. `mechanisms.defences` and `theory` have eq. (3) for
-other sums than u_N. When a sum cancels is the same everywhere, `cgsv.CANCELLED`.
+`cgsv.psi` from the Gram matrix. `mechanisms.defences` and `book.theory` have eq. (3)
+for other sums than u_N. When a sum cancels is the same everywhere, `cgsv.CANCELLED`.
 
 `runs` describes a run as plain data and records it; `presets` holds the paper's text
-and its published code as settings; `attacks` are agents that cheat; `theory` is what
-single chapters prove with. A module is loaded when it is first used, so that
-`import fairfl` costs nothing.
+and its published code as settings; `attacks` are agents that cheat. A module is loaded
+when it is first used, so that `import fairfl` costs nothing.
 """
 
 from importlib import import_module
@@ -31,7 +30,7 @@ __all__ = [
     "shapley", "sampling", "games", "cgsv", "approximation", "rewards", "downloads",
     "mechanisms", "attacks", "federation", "history", "probes", "evaluation", "metrics",
     "schedules", "training", "models", "vectors", "datasets", "partition", "randomness",
-    "runs", "presets", "figures", "theory",
+    "runs", "presets", "figures",
 ]
 
 

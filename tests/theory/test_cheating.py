@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from book.theory import cheating
 from fairfl import cgsv
-from fairfl.theory import cheating
 
 F64 = torch.float64
 

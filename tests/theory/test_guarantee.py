@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from book.reproduction import plan
+from book.theory import guarantee, quadratics
 from fairfl.history import History
 from fairfl.randomness import generator
 from fairfl.runs import records
-from fairfl.theory import guarantee, quadratics
 
 RESULTS = Path(__file__).parents[2] / "data" / "results"
 

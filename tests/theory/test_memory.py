@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from book.theory import memory
 from fairfl import cgsv, rewards, shapley
 from fairfl.mechanisms import CGSV
 from fairfl.mechanisms.base import Round, Setting
 from fairfl.randomness import generator
 from fairfl.runs.records import load
-from fairfl.theory import memory
 
 F64 = torch.float64
 RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"

@@ -4,11 +4,11 @@ against differences."""
 import pytest
 import torch
 
+from book.theory import quadratics
 from fairfl import mechanisms
 from fairfl.mechanisms.base import Round, Setting
 from fairfl.randomness import generator
 from fairfl.schedules import Schedule
-from fairfl.theory import quadratics
 
 
 def quadratic(kappa=5.0, noise=1.0, agents=4, dimension=6, spread=1.0):

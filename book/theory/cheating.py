@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fairfl.theory.memory import equal_cosines
+from book.theory.memory import equal_cosines
 
 
 class Values(NamedTuple):

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from book.theory.problems import Logistic, Problem, Quadratic, hessian
 from fairfl import _checks, cgsv, rewards
 from fairfl.randomness import generator
 from fairfl.schedules import Schedule
-from fairfl.theory.problems import Logistic, Problem, Quadratic, hessian
 
 __all__ = ["Draws", "Logistic", "Problem", "Quadratic", "Trajectory", "drawn",
            "hessian", "run", "step"]
