@@ -15,7 +15,8 @@ MEMBERS = {n: shapley.coalitions(n).double().numpy() for n in range(1, 9)}
 
 
 def typical(rng):
-    """Gaussian, correlated, graded, non-negative, two camps, near twins and opposites; equal or unequal norms."""
+    """Gaussian, correlated, graded, non-negative, two camps, near twins and opposites;
+    equal or unequal norms."""
     n, d = int(rng.integers(3, 9)), int(2 ** rng.uniform(1, 9))
     u, kind = rng.normal(size=(n, d)), rng.integers(6)
     if kind == 1:
@@ -32,7 +33,8 @@ def typical(rng):
 
 
 def adversarial(rng):
-    """Twins, opposites, coalitions that nearly cancel, rank one, huge and tiny norms, null players."""
+    """Twins, opposites, coalitions that nearly cancel, rank one, huge and tiny norms,
+    null players."""
     n, d = int(rng.integers(1, 9)), int(rng.integers(1, 8))
     u, kind = rng.normal(size=(n, d)), rng.integers(8)
     if kind == 0:
@@ -130,7 +132,9 @@ def test_the_certificate_is_tight():
         ratios.extend(abs(phi - share) / found.bound(share))
         sure = approximation.certified(gram)
         decided.extend((sure | sure.T)[np.triu_indices(len(gram), 1)])
-        better.append(abs(approximation.first_order(gram) - phi).sum() < abs(share - phi).sum())
+        better.append(
+            abs(approximation.first_order(gram) - phi).sum() < abs(share - phi).sum()
+        )
     assert np.median(ratios) >= 0.1
     assert np.mean(decided) >= 0.25
     assert np.mean(better) >= 0.75
@@ -141,20 +145,37 @@ def test_cheating_against_all_coalitions():
     rng = np.random.default_rng(1)
     for _ in range(40):
         gram = cgsv.gram(typical(rng))
-        n, inside, developed = len(gram), MEMBERS[len(gram)], approximation._Developed(torch.tensor(gram))
+        n, inside, developed = (
+            len(gram),
+            MEMBERS[len(gram)],
+            approximation._Developed(torch.tensor(gram)),
+        )
         size = inside.sum(1).astype(int)
         mean = np.concatenate([[1], cgsv.mean_squares(torch.tensor(gram)).numpy()])
-        squares = np.array([np.mean([row @ gram @ row for row in inside[size == s]]) for s in range(1, n + 1)])
+        squares = np.array(
+            [
+                np.mean([row @ gram @ row for row in inside[size == s]])
+                for s in range(1, n + 1)
+            ]
+        )
         assert mean[1:] == pytest.approx(squares)
         x = np.einsum("mi,ij,mj->m", inside, gram, inside) / mean[size]
-        worth = inside @ gram.sum(1) / math.sqrt(gram.sum()) / np.sqrt(mean[size]) * (3 - x) / 2
+        worth = (
+            inside
+            @ gram.sum(1)
+            / math.sqrt(gram.sum())
+            / np.sqrt(mean[size])
+            * (3 - x)
+            / 2
+        )
         assert developed.value().numpy() == pytest.approx(shapley.exact(worth))
         spread = (x - 1) ** 2
         spread[0] = 0
         least = max(np.linalg.eigvalsh(gram)[0], 0)
         y = math.sqrt(min(s * least / mean[s] for s in range(1, n + 1)))
         factor = (y + 2) / (2 * (y + 1) ** 2)
-        # the weight of a coalition among those with i, of those without i, is in `fold`; here by the definition
+        # the weight of a coalition among those with i, of those without i, is in
+        # `fold`; here by the definition
         joined, before = np.zeros(n), np.zeros(n)
         for i in range(n):
             for m in range(n):
@@ -172,8 +193,12 @@ def test_the_first_order_law_has_an_error_of_second_order():
     excess = rng.normal(size=(n, n))
     excess = excess + excess.T
     base = np.eye(n) + 0.3
-    errors = [abs(cgsv.exact(base + t * excess) - approximation.first_order(base + t * excess)).max()
-              for t in (1e-2, 1e-3, 1e-4)]
+    errors = [
+        abs(
+            cgsv.exact(base + t * excess) - approximation.first_order(base + t * excess)
+        ).max()
+        for t in (1e-2, 1e-3, 1e-4)
+    ]
     assert errors[1] < 0.015 * errors[0] and errors[2] < 0.015 * errors[1]
 
 
@@ -197,21 +222,41 @@ def test_few_agents_null_players_and_a_cancelling_sum():
         assert approximation.first_order(gram) == pytest.approx(cgsv.exact(gram))
     gram = cgsv.gram(np.array([[1.0, 0], [0, 0], [0.5, 1]]))
     assert approximation.certificate(gram).bound(np.zeros(3))[1] == 0
-    assert approximation.certified(gram)[0, 1] and not approximation.certified(gram)[1].any()
+    assert (
+        approximation.certified(gram)[0, 1]
+        and not approximation.certified(gram)[1].any()
+    )
     nothing = cgsv.gram(np.array([[1.0, 0], [-1, 0]]))
-    assert not approximation.first_order(nothing).any() and not approximation.certificate(nothing).upper.any()
+    assert (
+        not approximation.first_order(nothing).any()
+        and not approximation.certificate(nothing).upper.any()
+    )
 
 
 def test_torch_in_torch_out():
-    gram = cgsv.gram(torch.randn(4, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
+    gram = cgsv.gram(
+        torch.randn(
+            4, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+        )
+    )
     radius = approximation.certificate(gram).radius
-    for found in (approximation.first_order(gram), radius, approximation.certified(gram)):
+    for found in (
+        approximation.first_order(gram),
+        radius,
+        approximation.certified(gram),
+    ):
         assert isinstance(found, torch.Tensor)
     assert isinstance(approximation.first_order(gram.numpy()), np.ndarray)
 
 
-@pytest.mark.parametrize("call", [lambda: approximation.slope(2, 0), lambda: approximation.slope(4, -0.5),
-                                  lambda: approximation.slope(4, 1.1)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: approximation.slope(2, 0),
+        lambda: approximation.slope(4, -0.5),
+        lambda: approximation.slope(4, 1.1),
+    ],
+)
 def test_bad_input(call):
     with pytest.raises(ValueError, match="at least 3 agents"):
         call()

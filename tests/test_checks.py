@@ -40,14 +40,18 @@ def test_whole():
     _checks.whole(agents=1, size=np.int64(3))
     _checks.whole(least=0, seed=0)
     for x in (0, 1.0, True, "2", math.nan):
-        with pytest.raises(ValueError, match="agents must be a whole number of at least 1"):
+        with pytest.raises(
+            ValueError, match="agents must be a whole number of at least 1"
+        ):
             _checks.whole(agents=x)
 
 
 def test_even():
     _checks.even(4, permutations=np.int64(4))
     for x in (2, 5, 6.0, True, "4", math.inf, math.nan):
-        with pytest.raises(ValueError, match="permutations must be an even number of at"):
+        with pytest.raises(
+            ValueError, match="permutations must be an even number of at"
+        ):
             _checks.even(4, permutations=x)
 
 
@@ -60,7 +64,9 @@ def test_flag():
 
 def test_known_lists_the_names():
     _checks.known("mask", "layers", ("vector", "layers"))
-    with pytest.raises(ValueError, match="unknown mask 'cube'; known are vector, layers"):
+    with pytest.raises(
+        ValueError, match="unknown mask 'cube'; known are vector, layers"
+    ):
         _checks.known("mask", "cube", ("vector", "layers"))
     with pytest.raises(ValueError, match="unknown mask None"):
         _checks.known("mask", None, iter(("vector", "layers")))

@@ -25,7 +25,8 @@ def test_same_as_the_textbook_mask_ties_or_not(entries, data):
     assert reward.kept.tolist() == q
 
 
-HARD = {  # magnitudes of which many are equal, and numbers at both ends of what a float can be
+# magnitudes of which many are equal, and numbers at both ends of what a float can be
+HARD = {
     "ties": [-2.0, -1.0, -0.5, 0.0, -0.0, 0.5, 1.0, 2.0],
     "zeros": [0.0, 0.0, 0.0, -0.0, 1.0],
     "denormal": [0.0, -0.0, 5e-324, -1e-323, 1e-45, -3e-45, 1e-40, 1e-310],
@@ -37,14 +38,21 @@ HARD = {  # magnitudes of which many are equal, and numbers at both ends of what
 @pytest.mark.parametrize("dtype", [torch.float32, F64, torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", HARD)
 @pytest.mark.parametrize("slice_size", [7, 1 << 17])
-def test_same_as_the_textbook_mask_on_hard_vectors_of_any_length(name, dtype, slice_size, monkeypatch):
-    monkeypatch.setattr(downloads, "SLICE", slice_size)  # short ones have many seams to get wrong
+def test_same_as_the_textbook_mask_on_hard_vectors_of_any_length(
+    name, dtype, slice_size, monkeypatch
+):
+    monkeypatch.setattr(
+        downloads, "SLICE", slice_size
+    )  # short ones have many seams to get wrong
     draws = torch.Generator().manual_seed(0)
     u = torch.tensor(HARD[name], dtype=F64)
     u = u[torch.randint(len(u), (203,), generator=draws)].to(dtype)
     u = u.clamp(-torch.finfo(dtype).max, torch.finfo(dtype).max)
     counts = torch.tensor([[0], [1], [6], [7], [8], [60], [101], [102], [202], [203]])
-    reward, models = Sparsified(u, counts, [slice(0, 203)]), torch.zeros(10, 203, dtype=dtype)
+    reward, models = (
+        Sparsified(u, counts, [slice(0, 203)]),
+        torch.zeros(10, 203, dtype=dtype),
+    )
     reward.add_to(models)
     for i, q in enumerate(counts.flatten().tolist()):
         assert torch.equal(reward.row(i), rewards.mask(u, q))
@@ -57,22 +65,34 @@ def test_layers_are_masked_each_by_itself(keep_ties):
     u = torch.randint(-4, 5, (500,), generator=draws).double()
     blocks = [slice(0, 200), slice(200, 201), slice(201, 500)]
     quality = torch.tensor([0.0, 0.3, 0.77, 1.0], dtype=F64)
-    reward, models = sparsify(u, quality, blocks, keep_ties=keep_ties), torch.zeros(4, 500, dtype=F64)
+    reward, models = (
+        sparsify(u, quality, blocks, keep_ties=keep_ties),
+        torch.zeros(4, 500, dtype=F64),
+    )
     reward.add_to(models)
     for i in range(4):
         masked, kept = [], 0
-        for part, q in ((u[block], int(rewards.count(quality[i], len(u[block])))) for block in blocks):
+        for part, q in (
+            (u[block], int(rewards.count(quality[i], len(u[block]))))
+            for block in blocks
+        ):
             if keep_ties and q:
-                q = int((part.abs() >= part.abs().sort(descending=True).values[q - 1]).sum())
+                q = int(
+                    (part.abs() >= part.abs().sort(descending=True).values[q - 1]).sum()
+                )
             masked.append(rewards.mask(part, q))
             kept += q
-        assert torch.equal(reward.row(i), torch.cat(masked)) and torch.equal(models[i], torch.cat(masked))
+        assert torch.equal(reward.row(i), torch.cat(masked)) and torch.equal(
+            models[i], torch.cat(masked)
+        )
         assert reward.kept[i] == kept
 
 
 def test_limits_by_hand():
     magnitude = torch.tensor([2.0, 1.0, 2.0, 1.0, 0.0, 1.0])
-    found = downloads.limits(magnitude, magnitude.sort().values, torch.tensor([0, 1, 2, 3, 4, 5, 6]))
+    found = downloads.limits(
+        magnitude, magnitude.sort().values, torch.tensor([0, 1, 2, 3, 4, 5, 6])
+    )
     assert found[1:] == [(2.0, 0), (2.0, 5), (1.0, 1), (1.0, 3), (1.0, 5), (0.0, 5)]
     assert found[0] == (2.0, -1)  # nothing is larger than the largest
 
@@ -94,9 +114,16 @@ def test_eq_5_by_hand():
 
 
 def test_layers_by_hand_as_the_published_script_masks_them():
-    # Blocks of 4 and 2 entries at quality 1 and .5: min(ceil(4 * 1), 3) = 3 and 1 entries, then 2 and 1.
+    # Blocks of 4 and 2 entries at quality 1 and .5: min(ceil(4 * 1), 3) = 3 and 1
+    # entries, then 2 and 1.
     u = torch.tensor([1.0, 2.0, 3.0, 4.0, 9.0, 8.0])
-    reward = sparsify(u, torch.tensor([1.0, 0.5], dtype=F64), [slice(0, 4), slice(4, 6)], "ceil_below_size", True)
+    reward = sparsify(
+        u,
+        torch.tensor([1.0, 0.5], dtype=F64),
+        [slice(0, 4), slice(4, 6)],
+        "ceil_below_size",
+        True,
+    )
     assert reward.row(0).tolist() == [0, 2, 3, 4, 9, 0]
     assert reward.row(1).tolist() == [0, 0, 3, 4, 9, 0]
     assert reward.kept.tolist() == [4, 3]
@@ -110,7 +137,11 @@ def test_ties_kept():
 
 
 def test_rows_are_copies():
-    for reward in (Everything(torch.ones(3), 2), OwnUpdates(torch.ones(2, 3)), sparsify(torch.ones(3), torch.ones(2))):
+    for reward in (
+        Everything(torch.ones(3), 2),
+        OwnUpdates(torch.ones(2, 3)),
+        sparsify(torch.ones(3), torch.ones(2)),
+    ):
         reward.row(0).zero_()
         assert reward.row(0).tolist() == [1, 1, 1]
         assert reward.kept.tolist() == [3, 3]
@@ -125,5 +156,7 @@ def test_own_updates_go_to_their_owner():
 def test_what_cannot_be_kept_is_refused():
     with pytest.raises(ValueError, match="between 0 and the sizes"):
         Sparsified(torch.ones(3), torch.tensor([[4]]), [slice(0, 3)])
-    with pytest.raises(ValueError, match="unknown rounding 'up'; known are floor, ceil_below_size"):
+    with pytest.raises(
+        ValueError, match="unknown rounding 'up'; known are floor, ceil_below_size"
+    ):
         sparsify(torch.ones(3), torch.ones(1), rounding="up")

@@ -1,4 +1,5 @@
-"""The loop: what it computes, that it depends on nothing it should not, and what it refuses."""
+"""The loop: what it computes, that it depends on nothing it should not, and what it
+refuses."""
 
 import math
 import random
@@ -19,7 +20,14 @@ from fairfl.training import LocalTraining
 
 F64 = torch.float64
 LOCAL = LocalTraining(lr=Schedule(0.1, 0.98), batch_size=16)
-ALL = (probes.log, probes.download, probes.server_distance, probes.union_loss, probes.own_loss, probes.test_accuracy)
+ALL = (
+    probes.log,
+    probes.download,
+    probes.server_distance,
+    probes.union_loss,
+    probes.own_loss,
+    probes.test_accuracy,
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +43,12 @@ def agents(digits):
 def build(agents, mechanism=None, digits=None, **changes):
     if digits is not None:
         changes["test"] = (digits.test_x, digits.test_y)
-    return Federation(agents, models.build("digits_cnn", seed=0), mechanism or CGSV(), **{"local": LOCAL} | changes)
+    return Federation(
+        agents,
+        models.build("digits_cnn", seed=0),
+        mechanism or CGSV(),
+        **{"local": LOCAL} | changes,
+    )
 
 
 def last(fed, n, start=None):
@@ -48,8 +61,11 @@ def linear(samples=4, features=2, classes=2):
         module = nn.Linear(features, classes, dtype=F64)
     draws = generator(0, "linear data")
     return module, [
-        Agent(str(i), torch.randn(samples + i, features, generator=draws, dtype=F64),
-              torch.randint(classes, (samples + i,), generator=draws))
+        Agent(
+            str(i),
+            torch.randn(samples + i, features, generator=draws, dtype=F64),
+            torch.randint(classes, (samples + i,), generator=draws),
+        )
         for i in range(1, 4)
     ]
 
@@ -59,8 +75,13 @@ def linear(samples=4, features=2, classes=2):
 
 def test_two_rounds_written_out():
     module, agents = linear()
-    fed = Federation(agents, module, CGSV(alpha=0.8, beta=1.5),
-                     local=LocalTraining(lr=Schedule(0.2, 0.5), batch_size=None), gamma=Schedule(0.3, 0.9))
+    fed = Federation(
+        agents,
+        module,
+        CGSV(alpha=0.8, beta=1.5),
+        local=LocalTraining(lr=Schedule(0.2, 0.5), batch_size=None),
+        gamma=Schedule(0.3, 0.9),
+    )
     w = torch.cat([module.weight.detach().flatten(), module.bias.detach()])
     server, own = w.clone(), [w.clone() for _ in agents]
     sizes = torch.tensor([5.0, 6.0, 7.0], dtype=F64)
@@ -71,7 +92,9 @@ def test_two_rounds_written_out():
         for model, agent in zip(own, agents, strict=True):
             leaf = model.clone().requires_grad_()
             logits = agent.x @ leaf[:4].reshape(2, 2).T + leaf[4:]
-            (gradient,) = torch.autograd.grad(nn.functional.cross_entropy(logits, agent.y), leaf)
+            (gradient,) = torch.autograd.grad(
+                nn.functional.cross_entropy(logits, agent.y), leaf
+            )
             updates.append(-0.2 * 0.5 ** (t - 1) * gradient)
         u = torch.stack([0.3 * 0.9 ** (t - 1) * d / d.norm() for d in updates])
         total = weights @ u
@@ -100,7 +123,9 @@ def test_fedavg_keeps_all_models_with_the_server(agents):
 def test_standalone_is_training_alone(agents):
     together = last(build(agents, Standalone()), 3)
     alone = last(build(agents[2:3], Standalone()), 3)
-    torch.testing.assert_close(together.models[2], alone.models[0], rtol=0, atol=1e-13)  # sums in another order
+    torch.testing.assert_close(
+        together.models[2], alone.models[0], rtol=0, atol=1e-13
+    )  # sums in another order
     assert torch.equal(together.server, together.models[0] * 0 + build(agents).initial)
 
 
@@ -139,7 +164,9 @@ def with_updates(*rows, mechanism=None):
     module, _ = linear()
     x, y = torch.ones(1, 2, dtype=F64), torch.tensor([0])
     agents = [Agent(str(i), x, y) for i in range(1, len(rows) + 1)]
-    return Federation(agents, module, mechanism or CGSV(), train=Given(*rows), gamma=Schedule(1.0))
+    return Federation(
+        agents, module, mechanism or CGSV(), train=Given(*rows), gamma=Schedule(1.0)
+    )
 
 
 def test_one_agent_gets_all_of_its_own():
@@ -150,24 +177,35 @@ def test_one_agent_gets_all_of_its_own():
 
 def test_identical_agents_get_the_same():
     snapshot = last(with_updates(*[[3.0, 1, 2, 4, 0, 0]] * 3), 5)
-    torch.testing.assert_close(snapshot.step.log["r"], torch.full((3,), 1 / 3, dtype=F64))
+    torch.testing.assert_close(
+        snapshot.step.log["r"], torch.full((3,), 1 / 3, dtype=F64)
+    )
     assert snapshot.step.log["q"].tolist() == [6, 6, 6]
 
 
 def test_a_zero_update_is_worth_nothing_and_costs_the_others_nothing():
-    snapshot = last(with_updates([1.0, 2, 0, 0, 0, 0], [0.0] * 6, [2.0, 1, 0, 0, 0, 0]), 1)
+    snapshot = last(
+        with_updates([1.0, 2, 0, 0, 0, 0], [0.0] * 6, [2.0, 1, 0, 0, 0, 0]), 1
+    )
     psi, r = snapshot.step.log["psi"], snapshot.step.log["r"]
     assert psi[1] == 0 and psi[0] == pytest.approx(float(psi[2])) and psi[0] > 0.9
-    assert r[1] == pytest.approx(1e-3 / (1e-3 + 0.05 * float(psi.sum())))  # the floor under .95 * 0 + .05 * 0
+    assert r[1] == pytest.approx(
+        1e-3 / (1e-3 + 0.05 * float(psi.sum()))
+    )  # the floor under .95 * 0 + .05 * 0
     assert snapshot.server.isfinite().all()
 
 
-@pytest.mark.parametrize("rows", [([0.0] * 6, [0.0] * 6), ([1.0, 2, 0, 0, 0, 0], [-1.0, -2, 0, 0, 0, 0])],
-                         ids=["all zero", "cancelling"])
+@pytest.mark.parametrize(
+    "rows",
+    [([0.0] * 6, [0.0] * 6), ([1.0, 2, 0, 0, 0, 0], [-1.0, -2, 0, 0, 0, 0])],
+    ids=["all zero", "cancelling"],
+)
 def test_nothing_to_aggregate_changes_nothing(rows):
     fed = with_updates(*rows)
     first, second = fed.rounds(2)
-    assert torch.equal(second.server, fed.initial) and torch.equal(second.models[1], fed.initial)
+    assert torch.equal(second.server, fed.initial) and torch.equal(
+        second.models[1], fed.initial
+    )
     assert second.step.log["psi"].tolist() == [0, 0]
     assert second.step.log["r"].tolist() == [0.5, 0.5]
 
@@ -176,7 +214,9 @@ def test_after_cancelling_the_average_still_starts_at_zero():
     fed = with_updates([1.0, 2, 0, 0, 0, 0], [-1.0, -2, 0, 0, 0, 0])
     cancelled = last(fed, 1)
     fed.train = Given([1.0, 0, 0, 0, 0, 0], [0.0, 1, 0, 0, 0, 0])
-    assert next(fed.rounds(1, cancelled)).step.log["r"].tolist() == pytest.approx([0.5, 0.5])
+    assert next(fed.rounds(1, cancelled)).step.log["r"].tolist() == pytest.approx(
+        [0.5, 0.5]
+    )
     fed.train = Given([1.0, 0, 0, 0, 0, 0], [1.0, 1, 0, 0, 0, 0])
     after = next(fed.rounds(1, cancelled)).step.log
     torch.testing.assert_close(after["r"], after["psi"] / after["psi"].sum())
@@ -187,7 +227,9 @@ def test_an_update_that_is_not_finite_names_agent_and_round_and_loses_nothing(ba
     fed = with_updates([1.0, 0, 0, 0, 0, 0], [0.0, 1, 0, 0, 0, 0])
     history = fed.run(2)
     fed.train = Given([1.0, 0, 0, 0, 0, 0], [bad, 1, 0, 0, 0, 0])
-    with pytest.raises(UpdateError, match="update of agent '2' in round 3 holds NaN or infinite") as caught:
+    with pytest.raises(
+        UpdateError, match="update of agent '2' in round 3 holds NaN or infinite"
+    ) as caught:
         fed.run(4, history=history)
     assert (caught.value.agent, caught.value.round) == ("2", 3)
     assert caught.value.history is history and history.rounds("r").tolist() == [1, 2]
@@ -214,12 +256,16 @@ def test_permuting_the_agents_permutes_five_rounds(agents, digits):
 
 def same(one, other):
     return one.names == other.names and all(
-        torch.equal(one[name], other[name]) for name in one.names if not name.startswith("seconds")
+        torch.equal(one[name], other[name])
+        for name in one.names
+        if not name.startswith("seconds")
     )
 
 
 def test_the_same_seed_gives_the_same_history_and_another_does_not(agents, digits):
-    one, other, third = (build(agents, digits=digits, seed=seed).run(3, ALL) for seed in (7, 7, 8))
+    one, other, third = (
+        build(agents, digits=digits, seed=seed).run(3, ALL) for seed in (7, 7, 8)
+    )
     assert same(one, other)
     assert not torch.equal(one["psi"], third["psi"])
 
@@ -227,7 +273,9 @@ def test_the_same_seed_gives_the_same_history_and_another_does_not(agents, digit
 def test_evaluation_does_not_disturb_training(agents, digits):
     always = build(agents, digits=digits).run(3, ALL)
     reversed_order = build(agents, digits=digits).run(3, ALL[::-1])
-    sometimes = build(agents, digits=digits).run(3, [probes.every(2, probe) for probe in ALL])
+    sometimes = build(agents, digits=digits).run(
+        3, [probes.every(2, probe) for probe in ALL]
+    )
     never = last(build(agents), 3)
     assert sometimes.rounds("test_accuracy").tolist() == [1, 2]
     for history in (always, reversed_order, sometimes):
@@ -239,10 +287,16 @@ def test_global_generators_are_neither_read_nor_changed(agents):
     draws = []
     for seed in (1, 2):
         torch.manual_seed(seed), np.random.seed(seed), random.seed(seed)
-        before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+        before = (
+            torch.get_rng_state(),
+            np.random.get_state()[1].copy(),
+            random.getstate(),
+        )
         draws.append(last(build(agents), 2))
         assert torch.equal(before[0], torch.get_rng_state())
-        assert (before[1] == np.random.get_state()[1]).all() and before[2] == random.getstate()
+        assert (before[1] == np.random.get_state()[1]).all() and before[
+            2
+        ] == random.getstate()
     assert torch.equal(draws[0].models, draws[1].models)
 
 
@@ -284,17 +338,24 @@ def test_an_interrupted_run_keeps_its_rounds_and_goes_on(agents, digits):
 def test_what_is_called_after_a_round_finds_it_recorded(agents, digits, capsys):
     seen = []
     fed = build(agents, digits=digits)
-    history = fed.run(2, ALL, after=lambda history: seen.append((history.last.t, len(history["r"]))))
+    history = fed.run(
+        2, ALL, after=lambda history: seen.append((history.last.t, len(history["r"])))
+    )
     assert seen == [(1, 1), (2, 2)] and capsys.readouterr().err == ""
     fed.run(1, ALL, history=history, progress=True)
     said = capsys.readouterr().err
-    assert "3/3" in said and f"accuracy {100 * history['test_accuracy'][-1].mean():.1f} %" in said
+    assert (
+        "3/3" in said
+        and f"accuracy {100 * history['test_accuracy'][-1].mean():.1f} %" in said
+    )
 
 
 def test_local_training_must_return_one_update_an_agent():
     fed = with_updates([1.0, 0, 0, 0, 0, 0], [0.0, 1, 0, 0, 0, 0])
     fed.train = Given([1.0, 0, 0, 0, 0, 0])
-    with pytest.raises(ValueError, match=r"updates of shape \(1, 6\) for models of shape \(2, 6\)"):
+    with pytest.raises(
+        ValueError, match=r"updates of shape \(1, 6\) for models of shape \(2, 6\)"
+    ):
         next(fed.rounds(1))
 
 
@@ -302,7 +363,11 @@ def test_snapshots_share_no_memory(agents):
     fed = build(agents)
     one, two = fed.rounds(2)
     two.models.zero_(), two.server.zero_()
-    assert one.models.abs().sum() > 0 and one.server.abs().sum() > 0 and fed.initial.abs().sum() > 0
+    assert (
+        one.models.abs().sum() > 0
+        and one.server.abs().sum() > 0
+        and fed.initial.abs().sum() > 0
+    )
     copies = fed.start()
     copies.models[0] = 0
     assert copies.models[1].abs().sum() > 0 and copies.server.abs().sum() > 0
@@ -317,7 +382,9 @@ def test_the_users_module_is_left_alone(agents):
 
 def test_dropout_draws_from_the_runs_seed(agents):
     with seeded(0, "dropout"):
-        module = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10)).double()
+        module = nn.Sequential(
+            nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10)
+        ).double()
     one, other, third = (
         last(Federation(order, module, CGSV(), local=LOCAL, seed=seed), 2)
         for order, seed in ((agents, 0), (agents[::-1], 0), (agents, 1))
@@ -331,17 +398,23 @@ def test_dropout_draws_from_the_runs_seed(agents):
 
 def batch_norm():
     with seeded(0, "bn"):
-        return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 10)).double()
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 10)
+        ).double()
 
 
 def test_running_statistics_are_refused_unless_the_user_says_how(agents):
-    with pytest.raises(ValueError, match=r"2\.running_mean.*buffers='local' or 'shared'"):
+    with pytest.raises(
+        ValueError, match=r"2\.running_mean.*buffers='local' or 'shared'"
+    ):
         Federation(agents, batch_norm(), CGSV(), local=LOCAL)
 
 
 def test_local_and_shared_statistics(agents):
-    local, shared = (last(Federation(agents, batch_norm(), CGSV(), local=LOCAL, buffers=how), 1)
-                     for how in ("local", "shared"))
+    local, shared = (
+        last(Federation(agents, batch_norm(), CGSV(), local=LOCAL, buffers=how), 1)
+        for how in ("local", "shared")
+    )
     assert torch.equal(local.models, shared.models)  # the first round trains alike
     assert not torch.allclose(local.buffers[0], local.buffers[1])
     for row in shared.buffers:
@@ -376,23 +449,37 @@ def broken(agents, **changes):
     return [*agents[:2], agents[2]._replace(**changes)]
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda a: [], "at least one agent"),
-    (lambda a: [a[0], a[0]], "'1' occurs more than once"),
-    (lambda a: broken(a, x=a[2].x[:0], y=a[2].y[:0]), "agent '3' holds no samples"),
-    (lambda a: broken(a, y=a[2].y[:-1]), "agent '3': .* samples do not fit labels"),
-    (lambda a: broken(a, x=a[2].x.float()), "agent '3': samples are torch.float32, the network is torch.float64"),
-    (lambda a: broken(a, x=a[2].x[:, :, :4]), r"agent '3': the network does not take samples of shape \(1, 4, 8\)"),
-    (lambda a: broken(a, y=a[2].y + 1), "agent '3': labels must be int64 from 0 to 9"),
-    (lambda a: broken(a, x=a[2].x / 0), "agent '3': the samples hold NaN"),
-])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda a: [], "at least one agent"),
+        (lambda a: [a[0], a[0]], "'1' occurs more than once"),
+        (lambda a: broken(a, x=a[2].x[:0], y=a[2].y[:0]), "agent '3' holds no samples"),
+        (lambda a: broken(a, y=a[2].y[:-1]), "agent '3': .* samples do not fit labels"),
+        (
+            lambda a: broken(a, x=a[2].x.float()),
+            "agent '3': samples are torch.float32, the network is torch.float64",
+        ),
+        (
+            lambda a: broken(a, x=a[2].x[:, :, :4]),
+            r"agent '3': the network does not take samples of shape \(1, 4, 8\)",
+        ),
+        (
+            lambda a: broken(a, y=a[2].y + 1),
+            "agent '3': labels must be int64 from 0 to 9",
+        ),
+        (lambda a: broken(a, x=a[2].x / 0), "agent '3': the samples hold NaN"),
+    ],
+)
 def test_agents_that_do_not_fit_are_named(agents, make, message):
     with pytest.raises(ValueError, match=message):
         build(make(agents))
 
 
 def test_a_precision_that_would_change_nothing_is_refused(agents):
-    with pytest.raises(ValueError, match="precision='bfloat16' needs a network in float32"):
+    with pytest.raises(
+        ValueError, match="precision='bfloat16' needs a network in float32"
+    ):
         build(agents, local=LocalTraining(precision="bfloat16"))
 
 
@@ -403,14 +490,23 @@ def test_a_test_set_that_does_not_fit_is_named(agents, digits):
         build(agents).run(1, [probes.test_accuracy])
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda: Schedule(0.0), "first must be a positive, finite number"),
-    (lambda: Schedule(0.5, math.inf), "decay must be a positive, finite"),
-    (lambda: LocalTraining(batch_size=0), "batch_size must be a whole number of at least 1"),
-    (lambda: LocalTraining(epochs=0), "epochs must be a whole number of at least 1"),
-    (lambda: LocalTraining(decay_per="step"), "known are round, epoch"),
-    (lambda: probes.every(0, probes.log), "k must be a whole number of at least 1"),
-])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Schedule(0.0), "first must be a positive, finite number"),
+        (lambda: Schedule(0.5, math.inf), "decay must be a positive, finite"),
+        (
+            lambda: LocalTraining(batch_size=0),
+            "batch_size must be a whole number of at least 1",
+        ),
+        (
+            lambda: LocalTraining(epochs=0),
+            "epochs must be a whole number of at least 1",
+        ),
+        (lambda: LocalTraining(decay_per="step"), "known are round, epoch"),
+        (lambda: probes.every(0, probes.log), "k must be a whole number of at least 1"),
+    ],
+)
 def test_hyperparameters_out_of_range(make, message):
     with pytest.raises(ValueError, match=message):
         make()
@@ -427,8 +523,12 @@ def test_evaluation_by_hand(agents):
     agent = agents[3]
     loss, accuracy = fed.evaluate(fed.initial[None], agent.x, agent.y)
     logits = models.build("digits_cnn", seed=0)(agent.x)
-    assert loss.item() == pytest.approx(nn.functional.cross_entropy(logits, agent.y).item())
-    assert accuracy.item() == pytest.approx((logits.argmax(1) == agent.y).double().mean().item())
+    assert loss.item() == pytest.approx(
+        nn.functional.cross_entropy(logits, agent.y).item()
+    )
+    assert accuracy.item() == pytest.approx(
+        (logits.argmax(1) == agent.y).double().mean().item()
+    )
 
 
 def test_update_error_is_a_value_error():

@@ -21,25 +21,34 @@ GAMES = {
 @pytest.mark.parametrize("name", GAMES)
 def test_closed_form(name):
     known = GAMES[name]
-    torch.testing.assert_close(shapley.exact(known.game, len(known.values)), known.values)
+    torch.testing.assert_close(
+        shapley.exact(known.game, len(known.values)), known.values
+    )
 
 
 def test_by_hand():
-    assert games.airport([1, 3, 6]).values.tolist() == pytest.approx([1 / 3, 1 / 3 + 1, 1 / 3 + 1 + 3])
+    assert games.airport([1, 3, 6]).values.tolist() == pytest.approx(
+        [1 / 3, 1 / 3 + 1, 1 / 3 + 1 + 3]
+    )
     assert games.glove(2, 1).values.tolist() == pytest.approx([1 / 6, 1 / 6, 2 / 3])
-    assert games.voting([3, 2, 1], 4).values.tolist() == pytest.approx([4 / 6, 1 / 6, 1 / 6])
+    assert games.voting([3, 2, 1], 4).values.tolist() == pytest.approx(
+        [4 / 6, 1 / 6, 1 / 6]
+    )
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: games.airport([1, -1]), "not be negative"),
-    (lambda: games.glove(0, 0), "some gloves"),
-    (lambda: games.voting([0.5, 1], 1), "whole numbers"),
-    (lambda: games.voting([1, 1], 0), "quota must be a whole number"),
-    (lambda: games.size_scaled([1, 2], [1]), "need 2 factors"),
-    (lambda: games.additive([1, float("nan")]), "x must be finite numbers"),
-    (lambda: games.additive([1, 1j]), "x must be real"),
-    (lambda: games.additive([]), "x is empty"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: games.airport([1, -1]), "not be negative"),
+        (lambda: games.glove(0, 0), "some gloves"),
+        (lambda: games.voting([0.5, 1], 1), "whole numbers"),
+        (lambda: games.voting([1, 1], 0), "quota must be a whole number"),
+        (lambda: games.size_scaled([1, 2], [1]), "need 2 factors"),
+        (lambda: games.additive([1, float("nan")]), "x must be finite numbers"),
+        (lambda: games.additive([1, 1j]), "x must be real"),
+        (lambda: games.additive([]), "x is empty"),
+    ],
+)
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()

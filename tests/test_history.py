@@ -12,7 +12,10 @@ from fairfl.history import History
 def recorded():
     history = History(("1", "2"))
     for t in (1, 2, 3):
-        seen = {"r": torch.tensor([0.1 * t, 1 - 0.1 * t], dtype=torch.float64), "q": torch.tensor([t, 9])}
+        seen = {
+            "r": torch.tensor([0.1 * t, 1 - 0.1 * t], dtype=torch.float64),
+            "q": torch.tensor([t, 9]),
+        }
         if t != 2:
             seen["loss"] = torch.tensor(float("nan") if t == 1 else 0.5)
         history.add(SimpleNamespace(t=t), seen)
@@ -40,7 +43,9 @@ def test_json_and_back():
     plain = json.loads(json.dumps(history.to_dict(), allow_nan=False))
     again = History.from_dict(plain)
     assert again.keys == history.keys and again.names == history.names
-    assert torch.equal(again["r"], history["r"]) and torch.equal(again["q"], history["q"])
+    assert torch.equal(again["r"], history["r"]) and torch.equal(
+        again["q"], history["q"]
+    )
     assert again["q"].dtype == torch.int64
     assert again["loss"].isnan().tolist() == [True, False] and again["loss"][1] == 0.5
     assert again.rounds("loss").tolist() == [1, 3]
@@ -50,13 +55,17 @@ def test_infinite_values_have_words_in_json():
     history = History(("1", "2"))
     inf = float("inf")
     history.add(SimpleNamespace(t=1), {"loss": torch.tensor([inf, 1.0]), "gap": -inf})
-    history.add(SimpleNamespace(t=2), {"loss": torch.tensor([float("nan"), 2]), "gap": 3})
+    history.add(
+        SimpleNamespace(t=2), {"loss": torch.tensor([float("nan"), 2]), "gap": 3}
+    )
     for digits in (None, 3):
         plain = json.loads(json.dumps(history.to_dict(digits), allow_nan=False))
         assert plain["series"]["loss"]["values"] == [["inf", 1.0], [None, 2.0]]
         again = History.from_dict(plain)
         assert again["loss"][0].tolist() == [inf, 1] and again["loss"][1, 0].isnan()
-        assert again["gap"].tolist() == [-inf, 3] and again["gap"].dtype == torch.float64
+        assert (
+            again["gap"].tolist() == [-inf, 3] and again["gap"].dtype == torch.float64
+        )
 
 
 def test_a_part():
@@ -64,12 +73,15 @@ def test_a_part():
     assert part["r"].shape == (1, 2) and part.rounds("loss").tolist() == [1]
 
 
-@pytest.mark.parametrize("damage", [
-    lambda d: d.pop("agents"),
-    lambda d: d["series"]["r"]["rounds"].pop(),
-    lambda d: d["series"]["r"]["values"].append("x"),
-    lambda d: d.update(series=None),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda d: d.pop("agents"),
+        lambda d: d["series"]["r"]["rounds"].pop(),
+        lambda d: d["series"]["r"]["values"].append("x"),
+        lambda d: d.update(series=None),
+    ],
+)
 def test_damaged_dictionaries_are_refused(damage):
     plain = recorded().to_dict()
     damage(plain)

@@ -32,15 +32,24 @@ def linear():
 
 def some(sizes=(5, 6, 7), shape=(6,), classes=3):
     draws = generator(0, "samples")
-    return [Agent(str(i), torch.randn(n, *shape, generator=draws, dtype=F64),
-                  torch.randint(classes, (n,), generator=draws))
-            for i, n in enumerate(sizes, start=1)]
+    return [
+        Agent(
+            str(i),
+            torch.randn(n, *shape, generator=draws, dtype=F64),
+            torch.randint(classes, (n,), generator=draws),
+        )
+        for i, n in enumerate(sizes, start=1)
+    ]
 
 
 def build(agents=None, network=None, **options):
     agents = some() if agents is None else agents
-    return Federation(agents, network or linear(), options.pop("mechanism", CGSV()),
-                      **{"local": LOCAL} | options)
+    return Federation(
+        agents,
+        network or linear(),
+        options.pop("mechanism", CGSV()),
+        **{"local": LOCAL} | options,
+    )
 
 
 def last(federation, n=2):
@@ -52,11 +61,16 @@ def last(federation, n=2):
 
 def test_numpy_samples_whole_number_keys_and_plain_tuples_simply_work():
     expected = last(build())
-    numbers = [(i, agent.x.numpy(), agent.y.numpy().astype(np.int32))
-               for i, agent in enumerate(some(), start=1)]
+    numbers = [
+        (i, agent.x.numpy(), agent.y.numpy().astype(np.int32))
+        for i, agent in enumerate(some(), start=1)
+    ]
     x, y = some()[0][1:3]
-    fed = build(numbers, test=(x.numpy(), y.numpy().astype(np.uint8)),
-                attacks={np.int64(2): attacks.Attack()})
+    fed = build(
+        numbers,
+        test=(x.numpy(), y.numpy().astype(np.uint8)),
+        attacks={np.int64(2): attacks.Attack()},
+    )
     assert fed.setting.keys == ("1", "2", "3")
     history = fed.run(2, [probes.test_accuracy])
     assert torch.equal(history.last.models, expected.models)
@@ -87,18 +101,35 @@ def data(agent):
     return TensorDataset(agent.x, agent.y)
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda a: [a[0], data(a[1])], r"agents\[1\] must be Agent\(key, x, y\).* not a Tensor"
-                                   "Dataset; to use .* DataLoader pass train="),
-    (lambda a: DataLoader(data(a[0])), r"agents\[0\] must be Agent.*not a list"),
-    (lambda a: a[0], r"agents\[0\] must be Agent.*not a str"),
-    (lambda a: [a[0], Agent("2", DataLoader(data(a[1])), a[1].y)],
-     "agent '2': samples must be one tensor or numpy array, not a DataLoader.*train="),
-    (lambda a: [a[0], Agent("2", a[1].x, [0, 1, 2])],
-     "agent '2': labels must be one tensor or numpy array, not a list"),
-    (lambda a: [Agent(1.5, *a[0][1:3])], r"agents\[0\]: a key must be text, not 1.5"),
-    (lambda a: [Agent(1, *a[0][1:3]), Agent("1", *a[1][1:3])], "'1' occurs more than once"),
-])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (
+            lambda a: [a[0], data(a[1])],
+            r"agents\[1\] must be Agent\(key, x, y\).* not a Tensor"
+            "Dataset; to use .* DataLoader pass train=",
+        ),
+        (lambda a: DataLoader(data(a[0])), r"agents\[0\] must be Agent.*not a list"),
+        (lambda a: a[0], r"agents\[0\] must be Agent.*not a str"),
+        (
+            lambda a: [a[0], Agent("2", DataLoader(data(a[1])), a[1].y)],
+            "agent '2': samples must be one tensor or numpy array, not a "
+            "DataLoader.*train=",
+        ),
+        (
+            lambda a: [a[0], Agent("2", a[1].x, [0, 1, 2])],
+            "agent '2': labels must be one tensor or numpy array, not a list",
+        ),
+        (
+            lambda a: [Agent(1.5, *a[0][1:3])],
+            r"agents\[0\]: a key must be text, not 1.5",
+        ),
+        (
+            lambda a: [Agent(1, *a[0][1:3]), Agent("1", *a[1][1:3])],
+            "'1' occurs more than once",
+        ),
+    ],
+)
 def test_agents_that_are_something_else(make, message):
     with pytest.raises(ValueError, match=message):
         build(make(some()))
@@ -106,40 +137,57 @@ def test_agents_that_are_something_else(make, message):
 
 @pytest.mark.parametrize("name", ["test", "validation"])
 def test_sets_that_are_something_else(name):
-    with pytest.raises(ValueError, match=rf"{name} must be a pair \(x, y\), not a DataLoad"):
+    with pytest.raises(
+        ValueError, match=rf"{name} must be a pair \(x, y\), not a DataLoad"
+    ):
         build(**{name: DataLoader(data(some()[0]))})
-    with pytest.raises(ValueError, match=f"{name}: samples must be one tensor.* not a list"):
+    with pytest.raises(
+        ValueError, match=f"{name}: samples must be one tensor.* not a list"
+    ):
         build(**{name: ([1.0], some()[0].y)})
 
 
 # ---- outputs
 
 
-@pytest.mark.parametrize("answer, came", [
-    (lambda z: (z, z), "a tuple"),
-    (lambda z: {"logits": z}, "a dict"),
-    (lambda z: SimpleNamespace(logits=z), "a SimpleNamespace with logits in it"),
-    (lambda z: z[:, :1], r"a tensor of shape \(2, 1\)"),
-    (lambda z: z[:, 0], r"a tensor of shape \(2,\)"),
-    (lambda z: z[:, :, None], r"a tensor of shape \(2, 4, 1\)"),
-    (lambda z: z.view(-1, 2), r"a tensor of shape \(4, 2\)"),
-])
+@pytest.mark.parametrize(
+    "answer, came",
+    [
+        (lambda z: (z, z), "a tuple"),
+        (lambda z: {"logits": z}, "a dict"),
+        (lambda z: SimpleNamespace(logits=z), "a SimpleNamespace with logits in it"),
+        (lambda z: z[:, :1], r"a tensor of shape \(2, 1\)"),
+        (lambda z: z[:, 0], r"a tensor of shape \(2,\)"),
+        (lambda z: z[:, :, None], r"a tensor of shape \(2, 4, 1\)"),
+        (lambda z: z.view(-1, 2), r"a tensor of shape \(4, 2\)"),
+    ],
+)
 def test_outputs_that_are_no_logits(answer, came):
-    message = rf"agent '1': the network must map n samples to logits .*made {came}.* train="
+    message = (
+        rf"agent '1': the network must map n samples to logits .*made {came}.* train="
+    )
     with pytest.raises(ValueError, match=message):
         build(network=Words(answer))
 
 
-@pytest.mark.parametrize("y, message", [
-    (lambda y: y.double(), r"not torch.float64 of shape \(5,\); for regression"),
-    (lambda y: y[:, None], r"not torch.int64 of shape \(5, 1\); for regression"),
-    (lambda y: nn.functional.one_hot(y, 3), r"shape \(5, 3\).*several labels a sample"),
-    (lambda y: y - 1, "one a sample, not from -1 to"),
-])
+@pytest.mark.parametrize(
+    "y, message",
+    [
+        (lambda y: y.double(), r"not torch.float64 of shape \(5,\); for regression"),
+        (lambda y: y[:, None], r"not torch.int64 of shape \(5, 1\); for regression"),
+        (
+            lambda y: nn.functional.one_hot(y, 3),
+            r"shape \(5, 3\).*several labels a sample",
+        ),
+        (lambda y: y - 1, "one a sample, not from -1 to"),
+    ],
+)
 def test_labels_that_are_no_classes(y, message):
     agents = some()
     agents[0] = agents[0]._replace(y=y(torch.tensor([0, 1, 2, 1, 0])))
-    with pytest.raises(ValueError, match=f"agent '1': labels must be int64 .*{message}"):
+    with pytest.raises(
+        ValueError, match=f"agent '1': labels must be int64 .*{message}"
+    ):
         build(agents)
 
 
@@ -161,12 +209,16 @@ def test_regression_works_with_a_training_loop_of_ones_own():
 
     def error(federation, snapshot):
         x, y = agents[0].x, agents[0].y
-        return {"error": ((x @ snapshot.server[:6] + snapshot.server[6] - y) ** 2).mean()}
+        return {
+            "error": ((x @ snapshot.server[:6] + snapshot.server[6] - y) ** 2).mean()
+        }
 
     history = fed.run(20, [probes.log, error])
     assert history["error"][-1] < 0.3 * history["error"][0]
     for probe in (probes.own_loss, probes.union_loss, probes.server_gradient):
-        with pytest.raises(ValueError, match="are those of a classifier, take a probe of"):
+        with pytest.raises(
+            ValueError, match="are those of a classifier, take a probe of"
+        ):
             probe(fed, history.last)
 
 
@@ -181,8 +233,12 @@ def test_labels_out_of_range_are_refused_whoever_trains():
 
 
 def pooling():
-    return module(lambda: nn.Conv2d(1, 4, 3, padding=1), lambda: nn.AdaptiveAvgPool2d(2),
-                  nn.Flatten, lambda: nn.Linear(16, 3))
+    return module(
+        lambda: nn.Conv2d(1, 4, 3, padding=1),
+        lambda: nn.AdaptiveAvgPool2d(2),
+        nn.Flatten,
+        lambda: nn.Linear(16, 3),
+    )
 
 
 def test_agents_with_samples_of_different_shapes():
@@ -201,7 +257,9 @@ def test_agents_with_samples_of_different_shapes():
 
 def test_every_agents_shape_is_tried():
     agents = [*some((5, 5)), some((5, 5, 5), (7,))[2]]
-    with pytest.raises(ValueError, match=r"agent '3': .*not take samples of shape \(7,\)"):
+    with pytest.raises(
+        ValueError, match=r"agent '3': .*not take samples of shape \(7,\)"
+    ):
         build(agents)
 
 
@@ -210,13 +268,19 @@ def test_every_agents_shape_is_tried():
 def test_words_out_of_the_vocabulary(word, place):
     network = models.build("text_cnn", 0, vocabulary=20, classes=3, maps=2)
     draws = generator(0, "words")
-    agents = [Agent(str(i), torch.randint(1, 20, (9, 5), generator=draws),
-                    torch.arange(9) % 3) for i in (1, 2, 3)]
+    agents = [
+        Agent(
+            str(i), torch.randint(1, 20, (9, 5), generator=draws), torch.arange(9) % 3
+        )
+        for i in (1, 2, 3)
+    ]
     test = agents[0].x.clone(), agents[0].y
     build(agents, network, test=test)
     (agents[1].x if place == "agent" else test[0])[4, 3] = word
     name = "agent '2'" if place == "agent" else "test"
-    with pytest.raises(ValueError, match=f"{name}: .* numbers from .*{word}.*out of range"):
+    with pytest.raises(
+        ValueError, match=f"{name}: .* numbers from .*{word}.*out of range"
+    ):
         build(agents, network, test=test)
 
 
@@ -248,32 +312,48 @@ def test_the_callers_data_never_change(train):
     runs = []
     for inplace in (True, False):
         fed = build(agents, Moves(inplace), test=test, validation=test, train=train)
-        every = [probes.test_results, probes.validation_accuracy, probes.own_loss,
-                 probes.union_loss, probes.server_gradient]
+        every = [
+            probes.test_results,
+            probes.validation_accuracy,
+            probes.own_loss,
+            probes.union_loss,
+            probes.server_gradient,
+        ]
         runs.append(fed.run(3, every))
-    assert all(torch.equal(agent.x, x) for agent, x in zip(agents, before[0], strict=True))
+    assert all(
+        torch.equal(agent.x, x) for agent, x in zip(agents, before[0], strict=True)
+    )
     assert torch.equal(test[0], before[1])
     for name in ("test_loss", "own_loss", "union_loss", "server_gradient"):
         assert torch.equal(runs[0][name], runs[1][name])
 
 
 def test_samples_that_see_each_other_in_evaluation_are_refused_for_that_reason():
-    network = module(lambda: nn.Linear(6, 4), lambda: nn.BatchNorm1d(
-        4, track_running_stats=False), lambda: nn.Linear(4, 3))
-    with pytest.raises(ValueError, match="depends on those beside it .BatchNorm without"):
+    network = module(
+        lambda: nn.Linear(6, 4),
+        lambda: nn.BatchNorm1d(4, track_running_stats=False),
+        lambda: nn.Linear(4, 3),
+    )
+    with pytest.raises(
+        ValueError, match="depends on those beside it .BatchNorm without"
+    ):
         build(network=network)
 
 
 def norm():
-    return module(lambda: nn.Linear(6, 4), lambda: nn.BatchNorm1d(4),
-                  lambda: nn.Linear(4, 3))
+    return module(
+        lambda: nn.Linear(6, 4), lambda: nn.BatchNorm1d(4), lambda: nn.Linear(4, 3)
+    )
 
 
 @pytest.mark.parametrize("train", ["auto", "plain", "threads"])
 def test_a_last_batch_of_one_sample_is_refused_before_round_1(train):
     sizes = (8, 9, 7)
-    with pytest.raises(ValueError, match="agent '2': of 9 samples in batches of 4 one is "
-                                         "left over.*last_batch='merge'"):
+    with pytest.raises(
+        ValueError,
+        match="agent '2': of 9 samples in batches of 4 one is "
+        "left over.*last_batch='merge'",
+    ):
         build(some(sizes), norm(), buffers="local", train=train)
     for rule in ("drop", "merge"):
         local = LocalTraining(batch_size=4, last_batch=rule)
@@ -299,7 +379,9 @@ class Unused(nn.Module):
 @pytest.mark.parametrize("train", WAYS)
 def test_a_layer_without_use_and_one_without_entries(train, optimizer):
     local = LocalTraining(lr=0.1, batch_size=4, optimizer=optimizer)
-    fed = build(network=Unused(), mechanism=CGSV(mask="layers"), train=train, local=local)
+    fed = build(
+        network=Unused(), mechanism=CGSV(mask="layers"), train=train, local=local
+    )
     snapshot = last(fed)
     assert (snapshot.updates[:, 21:] == 0).all() and (snapshot.updates != 0).any()
     slope = probes.server_gradient(fed, snapshot)["server_gradient"]
@@ -363,10 +445,21 @@ def test_a_network_in_bfloat16(train):
     network = module(lambda: nn.Linear(6, 8), nn.Tanh, lambda: nn.Linear(8, 3)).to(half)
     for mechanism in (FedAvg(),):
         fed = build(agents, network, mechanism=mechanism, train=train, test=test)
-        seen = (probes.log, probes.test_results, probes.server_gradient, probes.cosines,
-                probes.server_distance, probes.download, probes.own_loss)
+        seen = (
+            probes.log,
+            probes.test_results,
+            probes.server_gradient,
+            probes.cosines,
+            probes.server_distance,
+            probes.download,
+            probes.own_loss,
+        )
         history = fed.run(2, seen)
         assert history.last.models.dtype == half
-        assert history["test_loss"].isfinite().all() and (history.last.updates != 0).any()
-    with pytest.raises(ValueError, match="precision='bfloat16' needs a network in float32"):
+        assert (
+            history["test_loss"].isfinite().all() and (history.last.updates != 0).any()
+        )
+    with pytest.raises(
+        ValueError, match="precision='bfloat16' needs a network in float32"
+    ):
         build(agents, network, local=LocalTraining(precision="bfloat16"))

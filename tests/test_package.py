@@ -20,14 +20,23 @@ MODULES = [module.name for module in pkgutil.walk_packages(fairfl.__path__, "fai
 
 
 def test_importing_is_light():
-    code = "import sys, fairfl; print(sorted({'torch', 'numpy', 'matplotlib', 'sklearn', 'click'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    heavy = {"torch", "numpy", "matplotlib", "sklearn", "click"}
+    code = f"import sys, fairfl; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == "[]"
 
 
 def test_modules_are_found_when_used():
     assert fairfl.rewards.mask and "federation" in dir(fairfl)
-    with pytest.raises(AttributeError, match="no attribute 'reward'; its modules are .*rewards"):
+    with pytest.raises(
+        AttributeError, match="no attribute 'reward'; its modules are .*rewards"
+    ):
         _ = fairfl.reward
 
 
@@ -42,16 +51,33 @@ def test_everything_public_is_documented(name):
 
 
 def test_the_wheel_holds_the_library_and_nothing_else(tmp_path):
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT],
-                   check=True, capture_output=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--wheel-dir",
+            tmp_path,
+            ROOT,
+        ],
+        check=True,
+        capture_output=True,
+    )
     (wheel,) = tmp_path.glob("fairfl-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert tops == {"fairfl", f"fairfl-{fairfl.__version__}.dist-info"}
-    expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fairfl").rglob("*.py")}
+    expected = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "fairfl").rglob("*.py")
+    }
     assert expected | {"fairfl/py.typed"} <= set(names)
     entry = f"fairfl-{fairfl.__version__}.dist-info/entry_points.txt"
-    assert "fairfl = fairfl.__main__:main" in zipfile.ZipFile(wheel).read(entry).decode()
+    assert (
+        "fairfl = fairfl.__main__:main" in zipfile.ZipFile(wheel).read(entry).decode()
+    )
 
 
 def test_the_library_needs_no_plotting():
@@ -81,13 +107,19 @@ def test_the_core_dependencies_agree_with_the_requirements():
     assert not {"matplotlib", "ipywidgets"} & core.keys()
     core |= map(name_and_bound, project["optional-dependencies"]["book"])
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    book = dict(name_and_bound(line) for line in lines if line and not line.startswith("#"))
+    book = dict(
+        name_and_bound(line) for line in lines if line and not line.startswith("#")
+    )
     assert core.keys() <= book.keys()
-    assert core.pop("ipywidgets") == ">=7.7"  # Colab's; the book's pages need a later one
+    assert (
+        core.pop("ipywidgets") == ">=7.7"
+    )  # Colab's; the book's pages need a later one
     assert all(book[name] == bound for name, bound in core.items())
 
 
 def test_the_lock_of_the_pages_javascript_names_no_registry():
     lock = json.loads((ROOT / "book" / "_ext" / "package-lock.json").read_text())
     assert all("resolved" not in package for package in lock["packages"].values())
-    assert all("integrity" in package for name, package in lock["packages"].items() if name)
+    assert all(
+        "integrity" in package for name, package in lock["packages"].items() if name
+    )

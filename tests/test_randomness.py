@@ -7,14 +7,34 @@ from fairfl.randomness import derived_seed, generator, seeded
 
 
 def test_every_part_of_the_key_counts():
-    keys = [(0,), (1,), (0, "a"), (0, "b"), (0, "a", 1), (0, "a", 2), (0, "a", "1"), (0, "a1"), (0, 1, "a")]
+    keys = [
+        (0,),
+        (1,),
+        (0, "a"),
+        (0, "b"),
+        (0, "a", 1),
+        (0, "a", 2),
+        (0, "a", "1"),
+        (0, "a1"),
+        (0, 1, "a"),
+    ]
     assert len({derived_seed(*key) for key in keys}) == len(keys)
 
 
 def test_the_same_in_every_process_and_version():
-    # Python's own hash differs from process to process, and records must stay repeatable.
+    # Python's own hash differs from process to process, and records must stay
+    # repeatable.
     assert derived_seed(0, "batches", "3", 17) == 8276518552511343078
-    assert torch.randperm(8, generator=generator(0, "batches", "3", 17)).tolist() == [2, 3, 5, 0, 7, 6, 1, 4]
+    assert torch.randperm(8, generator=generator(0, "batches", "3", 17)).tolist() == [
+        2,
+        3,
+        5,
+        0,
+        7,
+        6,
+        1,
+        4,
+    ]
 
 
 def test_generators_are_fresh():

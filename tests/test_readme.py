@@ -44,8 +44,15 @@ def test_the_example_of_a_mechanism_runs_as_printed(tmp_path, capsys):
     found = runpy.run_path(str(script))
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert names == ["Effort", "CGSV", "FedAvg", "Standalone"] and len(EXAMPLES) == 5
-    history = found["federation"].Federation(found["agents"], found["models"].build("digits_cnn", seed=0),
-                                             found["Effort"]()).run(1)
+    history = (
+        found["federation"]
+        .Federation(
+            found["agents"],
+            found["models"].build("digits_cnn", seed=0),
+            found["Effort"](),
+        )
+        .run(1)
+    )
     lengths, reward = history["length"][-1], history.last.step.reward
     assert reward.kept[lengths.argmax()] == found["fed"].layout.dimension
     assert torch.equal(reward.kept.argsort(), lengths.argsort())
@@ -56,8 +63,13 @@ def test_the_example_of_a_training_loop_runs_as_printed(tmp_path, capsys):
     script.write_text(EXAMPLES[3])
     found = runpy.run_path(str(script))
     server = found["history"].last.server
-    assert found["fed"].backend == "custom" and capsys.readouterr().out.count("tensor") == 2
-    torch.testing.assert_close(server, torch.tensor([1.0, 1, 1, 1, 0]), rtol=0, atol=0.5)
+    assert (
+        found["fed"].backend == "custom"
+        and capsys.readouterr().out.count("tensor") == 2
+    )
+    torch.testing.assert_close(
+        server, torch.tensor([1.0, 1, 1, 1, 0]), rtol=0, atol=0.5
+    )
 
 
 def test_the_example_of_a_record_runs_as_printed(tmp_path, monkeypatch):
@@ -74,11 +86,14 @@ def test_a_network_and_data_of_ones_own_as_printed(tmp_path, monkeypatch, capsys
         "class Net(nn.Sequential):\n"
         "    def __init__(self, classes, hidden):\n"
         "        super().__init__(nn.Linear(4, hidden), nn.ReLU(),\n"
-        "                         nn.Linear(hidden, classes))\n")
+        "                         nn.Linear(hidden, classes))\n"
+    )
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 4))
     y = (x[:, 0] > 0).astype(int)
-    np.savez(tmp_path / "mine.npz", x=x[:200], y=y[:200], test_x=x[200:], test_y=y[200:])
+    np.savez(
+        tmp_path / "mine.npz", x=x[:200], y=y[:200], test_x=x[200:], test_y=y[200:]
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     (line,) = re.findall(r"^fairfl (run .*mine.json)$", README, re.MULTILINE)
@@ -92,9 +107,15 @@ def test_a_network_and_data_of_ones_own_as_printed(tmp_path, monkeypatch, capsys
     assert record.history["r"].shape == (3, 5) and "tensor" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", [README, (ROOT / "CONTRIBUTING.md").read_text()], ids=["README", "CONTRIBUTING"])
+@pytest.mark.parametrize(
+    "text",
+    [README, (ROOT / "CONTRIBUTING.md").read_text()],
+    ids=["README", "CONTRIBUTING"],
+)
 def test_every_target_and_file_it_names_exists(text):
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(
+        re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    )
     assert set(re.findall(r"`make ([a-z]+)", text)) <= targets
     for name in re.findall(r"`((?:book|fairfl|data|tests)/[\w/.]+\.\w+)`", text):
         assert (ROOT / name).exists(), name

@@ -50,26 +50,40 @@ def test_norms_beyond_that_are_zero_or_refused():
 def test_lengths_of_any_size_beside_each_other_in_float32_too():
     tiny = 3 * 2.0**-149  # the smallest numbers that float32 has
     d = torch.tensor([[tiny, 0.0], [3e38, 0.0], [0.0, 0.0], [-0.3, 0.4]])
-    torch.testing.assert_close(rewards.norms(d), vector(tiny, 3e38, 0.0, 0.5), rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        rewards.norms(d), vector(tiny, 3e38, 0.0, 0.5), rtol=1e-6, atol=0
+    )
     u = rewards.normalise(d, 2.0)
-    torch.testing.assert_close(u, torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 0.0], [-1.2, 1.6]]))
+    torch.testing.assert_close(
+        u, torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 0.0], [-1.2, 1.6]])
+    )
 
 
 def test_long_rows_are_summed_in_float64_slice_by_slice():
     d = torch.full((2, 2_000_003), 0.1)
     d[:, -1] = 500.0
     exact = math.sqrt(2_000_002 * float(d[0, 0]) ** 2 + 500**2)
-    torch.testing.assert_close(rewards.norms(d), vector(exact, exact), rtol=1e-12, atol=0)
-    assert torch.equal(rewards.aggregate(d, vector(1.0, 0.5)), (1.5 * d[0].double()).float())
+    torch.testing.assert_close(
+        rewards.norms(d), vector(exact, exact), rtol=1e-12, atol=0
+    )
+    assert torch.equal(
+        rewards.aggregate(d, vector(1.0, 0.5)), (1.5 * d[0].double()).float()
+    )
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
 def test_updates_that_are_not_finite_are_refused(wrong):
     d = torch.ones(3, 4)
     d[1, 2] = wrong
-    for function in (lambda: rewards.normalise(d, 1.0), lambda: rewards.clip(d, 1.0),
-                     lambda: rewards.aggregate(d, torch.ones(3))):
-        with pytest.raises(ValueError, match=r"updates must be finite; rows with NaN or infinity: \[1\]"):
+    for function in (
+        lambda: rewards.normalise(d, 1.0),
+        lambda: rewards.clip(d, 1.0),
+        lambda: rewards.aggregate(d, torch.ones(3)),
+    ):
+        with pytest.raises(
+            ValueError,
+            match=r"updates must be finite; rows with NaN or infinity: \[1\]",
+        ):
             function()
 
 
@@ -85,13 +99,18 @@ def test_zero_stays_zero_in_every_precision(dtype, epsilon):
 
 
 def test_epsilon_leaves_tiny_updates_short():
-    u = rewards.normalise(torch.tensor([[3e-7, 4e-7]], dtype=F64), gamma=1.0, epsilon=1e-7)
+    u = rewards.normalise(
+        torch.tensor([[3e-7, 4e-7]], dtype=F64), gamma=1.0, epsilon=1e-7
+    )
     torch.testing.assert_close(u, torch.tensor([[0.5, 2 / 3]], dtype=F64))
 
 
 def test_clipping_shortens_only_the_long():
     d = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]], dtype=F64)
-    torch.testing.assert_close(rewards.clip(d, 1.0), torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]], dtype=F64))
+    torch.testing.assert_close(
+        rewards.clip(d, 1.0),
+        torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]], dtype=F64),
+    )
 
 
 @pytest.mark.parametrize("gamma", [0.0, -1.0, math.nan])
@@ -101,7 +120,10 @@ def test_gamma_must_be_positive(gamma):
 
 
 def test_the_sum_is_weighted_and_changes_nothing():
-    updates, weights = torch.tensor([[1.0, 0.0], [0.0, 2.0]], dtype=F64), vector(0.25, 0.75)
+    updates, weights = (
+        torch.tensor([[1.0, 0.0], [0.0, 2.0]], dtype=F64),
+        vector(0.25, 0.75),
+    )
     before = updates.clone()
     assert rewards.aggregate(updates, weights).tolist() == [0.25, 1.5]
     assert torch.equal(updates, before)
@@ -125,9 +147,13 @@ def test_updates_that_cancel_but_for_rounding_sum_to_zero():
 
 
 def test_weights_must_fit():
-    with pytest.raises(ValueError, match=r"\(2, 4\) do not fit weights of shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"\(2, 4\) do not fit weights of shape \(3,\)"
+    ):
         rewards.aggregate(torch.ones(2, 4), torch.ones(3))
-    with pytest.raises(ValueError, match=r"NaN or infinite entries, at positions \[1\]"):
+    with pytest.raises(
+        ValueError, match=r"NaN or infinite entries, at positions \[1\]"
+    ):
         rewards.aggregate(torch.ones(2, 4), vector(1.0, math.nan))
 
 
@@ -136,14 +162,20 @@ def test_weights_must_fit():
 
 def test_the_moving_average():
     r = rewards.importance(vector(0.5, 0.3, 0.2), vector(0.9, 0.1, -0.2), alpha=0.8)
-    average = [0.8 * 0.5 + 0.2 * 0.9, 0.8 * 0.3 + 0.2 * 0.1, 0.8 * 0.2 - 0.2 * 0.2]  # .58 .26 .12
+    average = [
+        0.8 * 0.5 + 0.2 * 0.9,
+        0.8 * 0.3 + 0.2 * 0.1,
+        0.8 * 0.2 - 0.2 * 0.2,
+    ]  # .58 .26 .12
     torch.testing.assert_close(r, vector(*average) / 0.96)
 
 
 def test_from_zero_the_first_coefficients_are_the_shares_of_psi_whatever_alpha():
     psi = vector(0.9, 0.6, 0.3)
     for alpha in (0.0, 0.5, 0.95):
-        torch.testing.assert_close(rewards.importance(torch.zeros(3), psi, alpha), psi / 1.8)
+        torch.testing.assert_close(
+            rewards.importance(torch.zeros(3), psi, alpha), psi / 1.8
+        )
 
 
 def test_the_floor_is_applied_before_normalising():
@@ -174,8 +206,14 @@ def test_quotas_by_hand():
 
 
 def test_equal_agents_and_infinite_altruism_get_everything():
-    assert rewards.quotas(torch.full((7,), 1 / 7, dtype=F64), 0.3, 100).tolist() == [100] * 7
-    assert rewards.quotas(vector(0.9, 0.1 - 1e-9, 1e-9), math.inf, 100).tolist() == [100] * 3
+    assert (
+        rewards.quotas(torch.full((7,), 1 / 7, dtype=F64), 0.3, 100).tolist()
+        == [100] * 7
+    )
+    assert (
+        rewards.quotas(vector(0.9, 0.1 - 1e-9, 1e-9), math.inf, 100).tolist()
+        == [100] * 3
+    )
 
 
 def test_a_whole_number_lost_to_rounding_is_kept():
@@ -199,8 +237,14 @@ def test_some_coefficient_must_be_positive():
 
 
 @settings(derandomize=True, deadline=None)
-@given(st.lists(st.floats(1e-4, 1), min_size=1, max_size=8), st.floats(0.01, 50), st.floats(1.01, 3))
-def test_more_altruism_never_lowers_a_quota_and_the_best_agent_has_all(parts, beta, more):
+@given(
+    st.lists(st.floats(1e-4, 1), min_size=1, max_size=8),
+    st.floats(0.01, 50),
+    st.floats(1.01, 3),
+)
+def test_more_altruism_never_lowers_a_quota_and_the_best_agent_has_all(
+    parts, beta, more
+):
     r = vector(*parts) / sum(parts)
     few, many = rewards.quotas(r, beta, 1000), rewards.quotas(r, more * beta, 1000)
     assert few.max() == many.max() == 1000
@@ -237,14 +281,28 @@ def test_leading_dimensions_give_what_each_federation_gives():
             assert torch.equal(masked[one][i], rewards.mask(total[one], count))
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda r: rewards.quality(-r, 1.0), "eq. .5. needs a positive importance"),
-    (lambda r: rewards.importance(r, -r, 0.0, None), "eq. .4. divides by a positive sum"),
-    (lambda r: rewards.quality(torch.tensor([[1.0, math.nan]]), 1.0),
-     r"r holds NaN or infinite entries, at positions \[\[0, 1\]\]"),
-    (lambda r: rewards.quality(r.to(torch.complex64), 1.0), "one real number for each"),
-    (lambda r: rewards.quality(torch.zeros(2, 0), 1.0), r"not torch.float32 of shape \(2, 0\)"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda r: rewards.quality(-r, 1.0), "eq. .5. needs a positive importance"),
+        (
+            lambda r: rewards.importance(r, -r, 0.0, None),
+            "eq. .4. divides by a positive sum",
+        ),
+        (
+            lambda r: rewards.quality(torch.tensor([[1.0, math.nan]]), 1.0),
+            r"r holds NaN or infinite entries, at positions \[\[0, 1\]\]",
+        ),
+        (
+            lambda r: rewards.quality(r.to(torch.complex64), 1.0),
+            "one real number for each",
+        ),
+        (
+            lambda r: rewards.quality(torch.zeros(2, 0), 1.0),
+            r"not torch.float32 of shape \(2, 0\)",
+        ),
+    ],
+)
 def test_one_federation_that_is_wrong_is_enough(call, message):
     with pytest.raises(ValueError, match=message):
         call(torch.tensor([[0.5, 0.5], [-0.5, -0.5]]))
@@ -257,7 +315,13 @@ def test_mask_by_hand():
     u = vector(0.1, -3.0, 2.0, 0.0, -2.0)
     assert rewards.mask(u, 0).tolist() == [0, 0, 0, 0, 0]
     assert rewards.mask(u, 1).tolist() == [0, -3, 0, 0, 0]
-    assert rewards.mask(u, 2).tolist() == [0, -3, 2, 0, 0]  # of two equal magnitudes the earlier
+    assert rewards.mask(u, 2).tolist() == [
+        0,
+        -3,
+        2,
+        0,
+        0,
+    ]  # of two equal magnitudes the earlier
     assert rewards.mask(u, 3).tolist() == [0, -3, 2, 0, -2]
     assert torch.equal(rewards.mask(u, 5), u)
     assert rewards.mask(u, -1).tolist() == [0, 0, 0, 0, 0]
@@ -279,7 +343,9 @@ def test_the_mask_lemma(entries, data):
     q = data.draw(st.integers(0, len(u)))
     v = rewards.mask(u, q)
     total, kept = float(u @ u), float(v @ v)
-    assert total == pytest.approx(kept + float((u - v) @ (u - v)))  # an orthogonal projection
+    assert total == pytest.approx(
+        kept + float((u - v) @ (u - v))
+    )  # an orthogonal projection
     assert kept >= q / len(u) * total - 1e-12
     if q < len(u):
         larger = rewards.mask(u, q + 1)
@@ -292,7 +358,9 @@ def test_the_mask_lemma(entries, data):
 def test_altruism_bounds_by_hand():
     assert rewards.altruism_bound(0.5, 0.1) == pytest.approx(5.493061)  # ln(3) / 0.2
     assert rewards.sharp_altruism_bound(0.5, 0.18, agents=5) == 0.0  # .18 / .28 > .5
-    assert rewards.sharp_altruism_bound(0.5, 0.15, agents=5) == pytest.approx(2.92, abs=0.005)
+    assert rewards.sharp_altruism_bound(0.5, 0.15, agents=5) == pytest.approx(
+        2.92, abs=0.005
+    )
 
 
 @settings(derandomize=True, deadline=None)
@@ -326,7 +394,9 @@ def test_factors_are_what_scaling_multiplies_by(dtype):
         found = rewards.factors(lengths, 0.5, scaling)
         assert found.dtype == F64
         torch.testing.assert_close(d * found[:, None].to(dtype), function(d, 0.5))
-    assert rewards.factors(lengths, 0.5, epsilon=5.0).tolist() == pytest.approx([0.05, 0.1, 0.5 / 5.1, 0.5 / 6])
+    assert rewards.factors(lengths, 0.5, epsilon=5.0).tolist() == pytest.approx(
+        [0.05, 0.1, 0.5 / 5.1, 0.5 / 6]
+    )
     with pytest.raises(ValueError, match="unknown scaling 'none'"):
         rewards.factors(lengths, 0.5, "none")
     with pytest.raises(ValueError, match="gamma must be a positive, finite number"):

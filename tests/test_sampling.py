@@ -49,11 +49,16 @@ def test_every_permutation_adds_up_and_what_nobody_is_worth_stays():
 def test_the_standard_error_is_the_spread_of_the_estimates():
     game, phi = random_game(5, 2)
     for paired in (True, False):
-        runs = [sampling.sampled(game, 5, seed, permutations=200, paired=paired) for seed in range(200)]
+        runs = [
+            sampling.sampled(game, 5, seed, permutations=200, paired=paired)
+            for seed in range(200)
+        ]
         spread = torch.stack([run.values for run in runs]).std(0)
         claimed = torch.stack([run.standard_error for run in runs]).mean(0)
         torch.testing.assert_close(claimed, spread, rtol=0.2, atol=0)
-        assert (torch.stack([run.values for run in runs]).mean(0) - phi).abs().max() < 4 * spread.max() / 200**0.5
+        assert (
+            torch.stack([run.values for run in runs]).mean(0) - phi
+        ).abs().max() < 4 * spread.max() / 200**0.5
 
 
 def test_a_close_control_game_and_pairs_make_the_error_smaller():
@@ -63,11 +68,15 @@ def test_a_close_control_game_and_pairs_make_the_error_smaller():
     def game(members):
         return known.game(members) + 0.01 * noise(members)
 
-    plain, paired, control = (sampling.sampled(game, 5, 0, permutations=400, **options).standard_error.max()
-                              for options in ({"paired": False}, {}, {"control": known}))
+    plain, paired, control = (
+        sampling.sampled(game, 5, 0, permutations=400, **options).standard_error.max()
+        for options in ({"paired": False}, {}, {"control": known})
+    )
     assert control < 0.1 * paired and paired < plain
     truth = known.values + 0.01 * phi
-    assert (sampling.sampled(game, 5, 0, permutations=400, control=known).values - truth).abs().max() < 0.005
+    assert (
+        sampling.sampled(game, 5, 0, permutations=400, control=known).values - truth
+    ).abs().max() < 0.005
 
 
 def test_the_same_seed_gives_the_same_and_agents_may_be_reordered():
@@ -80,9 +89,13 @@ def test_the_same_seed_gives_the_same_and_agents_may_be_reordered():
         return game(back)
 
     first = sampling.sampled(game, 4, 3, permutations=100, names="abcd")
-    again = sampling.sampled(reordered, 4, 3, permutations=100, names=["abcd"[i] for i in order])
+    again = sampling.sampled(
+        reordered, 4, 3, permutations=100, names=["abcd"[i] for i in order]
+    )
     torch.testing.assert_close(again.values, first.values[order])
-    assert not torch.equal(sampling.sampled(game, 4, 4, permutations=100).values, first.values)
+    assert not torch.equal(
+        sampling.sampled(game, 4, 4, permutations=100).values, first.values
+    )
 
 
 def test_a_long_run_goes_on_where_a_short_one_ends(monkeypatch):
@@ -98,43 +111,88 @@ def test_hoeffding_by_hand():
     assert sampling.hoeffding(0.1, 0.1, span=1) == 150
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda g: sampling.sampled(g, 3, 0), "say how many permutations"),
-    (lambda g: sampling.sampled(g, 3, 0, permutations=5), "even number"),
-    (lambda g: sampling.sampled(g, 3, 0, permutations=2), "at least 4"),
-    (lambda g: sampling.sampled(g, 3, 0, permutations=20.0),
-     "permutations must be a whole number of at least 4, not 20.0"),
-    (lambda g: sampling.sampled(g, 3.0, 0, permutations=20), "agents must be a whole"),
-    (lambda g: sampling.sampled(g, 3, 0, error=math.inf), "error must be a positive, fin"),
-    (lambda g: sampling.sampled(g, 3, 0, error=-1), "error must be a positive"),
-    (lambda g: sampling.sampled(g, 3, 0, permutations=4, names="aab"), "different names"),
-    (lambda g: sampling.sampled(g, 3, 0, permutations=4, confidence=1), "confidence"),
-    (lambda g: sampling.sampled(lambda m: m, 3, 0, permutations=4), "one value for each of 2 coalitions"),
-    (lambda g: sampling.sampled(lambda m: m.sum(1) / 0, 3, 0, permutations=4), r"value of coalition \[\]"),
-    (lambda g: sampling.sampled(g, 3, 0, permutations=4, control=games.additive([1])), "control game has 1 agents"),
-    (lambda g: sampling.hoeffding(0.1, 0.1, 0), "span > 0"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda g: sampling.sampled(g, 3, 0), "say how many permutations"),
+        (lambda g: sampling.sampled(g, 3, 0, permutations=5), "even number"),
+        (lambda g: sampling.sampled(g, 3, 0, permutations=2), "at least 4"),
+        (
+            lambda g: sampling.sampled(g, 3, 0, permutations=20.0),
+            "permutations must be a whole number of at least 4, not 20.0",
+        ),
+        (
+            lambda g: sampling.sampled(g, 3.0, 0, permutations=20),
+            "agents must be a whole",
+        ),
+        (
+            lambda g: sampling.sampled(g, 3, 0, error=math.inf),
+            "error must be a positive, fin",
+        ),
+        (lambda g: sampling.sampled(g, 3, 0, error=-1), "error must be a positive"),
+        (
+            lambda g: sampling.sampled(g, 3, 0, permutations=4, names="aab"),
+            "different names",
+        ),
+        (
+            lambda g: sampling.sampled(g, 3, 0, permutations=4, confidence=1),
+            "confidence",
+        ),
+        (
+            lambda g: sampling.sampled(lambda m: m, 3, 0, permutations=4),
+            "one value for each of 2 coalitions",
+        ),
+        (
+            lambda g: sampling.sampled(lambda m: m.sum(1) / 0, 3, 0, permutations=4),
+            r"value of coalition \[\]",
+        ),
+        (
+            lambda g: sampling.sampled(
+                g, 3, 0, permutations=4, control=games.additive([1])
+            ),
+            "control game has 1 agents",
+        ),
+        (lambda g: sampling.hoeffding(0.1, 0.1, 0), "span > 0"),
+    ],
+)
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call(lambda members: members.sum(1).double())
 
 
 def test_the_bound_is_the_empirical_bernstein_bound_for_all_agents():
-    # With probability 1 - d a mean of n samples in an interval of length R is off by at most
-    # s sqrt(2 ln(4 / d)) + 7 R ln(4 / d) / (3 (n - 1)), s its standard error (Maurer and Pontil, 2009, two-sided).
+    # With probability 1 - d a mean of n samples in an interval of length R is off by at
+    # most s sqrt(2 ln(4 / d)) + 7 R ln(4 / d) / (3 (n - 1)), s its standard error
+    # (Maurer and Pontil, 2009, two-sided).
     game, _ = random_game(4, 2)
     found = sampling.sampled(game, 4, 0, permutations=100, confidence=0.9, span=6.0)
     term = math.log(4 / (0.1 / 4))
-    expected = found.standard_error * math.sqrt(2 * term) + 7 * 6.0 * term / (3 * 49)  # 50 pairs, four agents
+    expected = found.standard_error * math.sqrt(2 * term) + 7 * 6.0 * term / (
+        3 * 49
+    )  # 50 pairs, four agents
     torch.testing.assert_close(found.error, expected)
     seen = sampling.sampled(game, 4, 0, permutations=100, confidence=0.9)
-    assert (seen.error < found.error).all() and (seen.error > seen.standard_error * math.sqrt(2 * term)).all()
+    assert (seen.error < found.error).all() and (
+        seen.error > seen.standard_error * math.sqrt(2 * term)
+    ).all()
 
 
 def test_the_error_is_looked_at_after_64_permutations_twice_as_many_and_so_on():
-    assert list(sampling._batches(300, 0.1, 4)) == [(64, True), (64, True), (128, True), (44, True)]
-    assert list(sampling._batches(300, None, 4)) == [(300, True)]  # an error that is not asked for needs one look
-    assert list(sampling._batches(100, None, 2000)) == [(32, False), (32, False), (32, False), (4, True)]
+    assert list(sampling._batches(300, 0.1, 4)) == [
+        (64, True),
+        (64, True),
+        (128, True),
+        (44, True),
+    ]
+    assert list(sampling._batches(300, None, 4)) == [
+        (300, True)
+    ]  # an error that is not asked for needs one look
+    assert list(sampling._batches(100, None, 2000)) == [
+        (32, False),
+        (32, False),
+        (32, False),
+        (4, True),
+    ]
 
 
 def missed(kind, agents, permutations, paired, runs=100):

@@ -11,23 +11,34 @@ from fairfl.randomness import generator
 
 
 def table(game, n):
-    return torch.tensor([float(game(row.nonzero().flatten().tolist())) for row in shapley.coalitions(n)]).double()
+    return torch.tensor(
+        [float(game(row.nonzero().flatten().tolist())) for row in shapley.coalitions(n)]
+    ).double()
 
 
 def test_coalitions_are_bitmasks():
-    assert shapley.coalitions(2).tolist() == [[False, False], [True, False], [False, True], [True, True]]
+    assert shapley.coalitions(2).tolist() == [
+        [False, False],
+        [True, False],
+        [False, True],
+        [True, True],
+    ]
 
 
 def test_the_glove_game():
-    # Two left gloves and a right one: a pair is worth 1. The right glove is scarce and gets 2/3.
+    # Two left gloves and a right one: a pair is worth 1. The right glove is scarce and
+    # gets 2/3.
     game = table(lambda s: 2 in s and len(s) > 1, 3)
     assert shapley.exact(game).tolist() == pytest.approx([1 / 6, 1 / 6, 2 / 3])
 
 
 def test_the_airport_game():
-    # A runway for planes that need 1, 3 and 6: each stretch is shared by those who need it.
+    # A runway for planes that need 1, 3 and 6: each stretch is shared by those who need
+    # it.
     game = table(lambda s: max([(1, 3, 6)[i] for i in s], default=0), 3)
-    assert shapley.exact(game).tolist() == pytest.approx([1 / 3, 1 / 3 + 1, 1 / 3 + 1 + 3])
+    assert shapley.exact(game).tolist() == pytest.approx(
+        [1 / 3, 1 / 3 + 1, 1 / 3 + 1 + 3]
+    )
 
 
 def test_weighted_voting():
@@ -51,7 +62,9 @@ def test_one_agent_and_more_agents_than_a_block():
 
 def test_linearity():
     one, two = torch.randn(2, 32, generator=generator(0, "games"), dtype=torch.float64)
-    torch.testing.assert_close(shapley.exact(one + 3 * two), shapley.exact(one) + 3 * shapley.exact(two))
+    torch.testing.assert_close(
+        shapley.exact(one + 3 * two), shapley.exact(one) + 3 * shapley.exact(two)
+    )
 
 
 @pytest.mark.parametrize("values", [np.ones(3), np.ones(1), np.ones((2, 2))])
@@ -60,11 +73,15 @@ def test_tables_of_another_length_are_refused(values):
         shapley.exact(values)
 
 
-@pytest.mark.parametrize("table, coalition", [
-    ([0.0, math.nan], r"\[0\] .* is nan"), ([0.0, math.inf, 1, 2], r"\[0\] .* is inf"),
-    ([0.0, 1, 1, 1, 1, -math.inf, 0, 0], r"\[0, 2\] .* is -inf"),
-    (np.array([math.nan, 0]), r"\[\] .* is nan"),
-])
+@pytest.mark.parametrize(
+    "table, coalition",
+    [
+        ([0.0, math.nan], r"\[0\] .* is nan"),
+        ([0.0, math.inf, 1, 2], r"\[0\] .* is inf"),
+        ([0.0, 1, 1, 1, 1, -math.inf, 0, 0], r"\[0, 2\] .* is -inf"),
+        (np.array([math.nan, 0]), r"\[\] .* is nan"),
+    ],
+)
 def test_a_table_with_a_value_that_is_none_is_refused(table, coalition):
     with pytest.raises(ValueError, match="the value of coalition " + coalition):
         shapley.exact(table)
@@ -78,21 +95,36 @@ def test_tables_that_would_lose_something_are_refused(table):
 
 def test_a_game_may_be_a_function_of_coalitions():
     weights = torch.randn(18, generator=generator(0, "additive"), dtype=torch.float64)
-    torch.testing.assert_close(shapley.exact(lambda members: 3 + members.double() @ weights, 18), weights)
+    torch.testing.assert_close(
+        shapley.exact(lambda members: 3 + members.double() @ weights, 18), weights
+    )
     game = torch.randn(32, generator=generator(0, "table"), dtype=torch.float64)
     bits = 2 ** torch.arange(5)
-    torch.testing.assert_close(shapley.exact(lambda members: game[(members * bits).sum(1)].numpy(), 5),
-                               shapley.exact(game))
+    torch.testing.assert_close(
+        shapley.exact(lambda members: game[(members * bits).sum(1)].numpy(), 5),
+        shapley.exact(game),
+    )
 
 
-@pytest.mark.parametrize("game, agents, message", [
-    (lambda members: members.sum(1), None, "number of agents must be given"),
-    (lambda members: members.sum(1), 31, "limit is 30 agents. .*limit=31 insists"),
-    (lambda members: members.sum(1), 3.0, "agents must be a whole number"),
-    (lambda members: members.sum(1) * 1j, 2, "what the game returns must be real"),
-    (lambda members: members, 2, r"one value for each of 4 coalitions, shape \(4,\), not \(4, 2\)"),
-    (lambda members: torch.where(members.all(1), torch.nan, 1.0), 2, r"value of coalition \[0, 1\].*is nan"),
-])
+@pytest.mark.parametrize(
+    "game, agents, message",
+    [
+        (lambda members: members.sum(1), None, "number of agents must be given"),
+        (lambda members: members.sum(1), 31, "limit is 30 agents. .*limit=31 insists"),
+        (lambda members: members.sum(1), 3.0, "agents must be a whole number"),
+        (lambda members: members.sum(1) * 1j, 2, "what the game returns must be real"),
+        (
+            lambda members: members,
+            2,
+            r"one value for each of 4 coalitions, shape \(4,\), not \(4, 2\)",
+        ),
+        (
+            lambda members: torch.where(members.all(1), torch.nan, 1.0),
+            2,
+            r"value of coalition \[0, 1\].*is nan",
+        ),
+    ],
+)
 def test_games_that_are_none_are_refused(game, agents, message):
     with pytest.raises(ValueError, match=message):
         shapley.exact(game, agents)

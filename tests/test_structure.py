@@ -40,8 +40,10 @@ def arrows(files):
     found = {}
     for name, file in files.items():
         targets = imports(file.read_text(), name, file.stem == "__init__")
-        nearest = {target if target in files else target.rpartition(".")[0]
-                   for target in targets}  # "a" where b of "a.b" is no module
+        nearest = {
+            target if target in files else target.rpartition(".")[0]
+            for target in targets
+        }  # "a" where b of "a.b" is no module
         found[name] = nearest & set(files) - {name}
     return found
 
@@ -52,7 +54,7 @@ def circle(graph):
 
     def visit(name):
         if name in path:
-            return path[path.index(name):]
+            return path[path.index(name) :]
         if name not in done:
             path.append(name)
             for target in sorted(graph[name]):
@@ -86,8 +88,15 @@ def late():
     importlib.import_module("book.theory")
 """
     found = set(imports(source, "fairfl.room.file"))
-    assert {"torch.nn", "fairfl.cgsv", "fairfl.history.Snapshot", "fairfl.runs.records",
-            "fairfl.room.near", "fairfl.up.up", "book.theory"} <= found
+    assert {
+        "torch.nn",
+        "fairfl.cgsv",
+        "fairfl.history.Snapshot",
+        "fairfl.runs.records",
+        "fairfl.room.near",
+        "fairfl.up.up",
+        "book.theory",
+    } <= found
     assert list(imports("from . import b", "fairfl.a", package=True)) == ["fairfl.a.b"]
 
 
@@ -96,9 +105,14 @@ def test_a_circle_is_found():
     assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
-@pytest.mark.parametrize("room, files", [
-    ("book", LIBRARY), ("book.theory", LIBRARY | modules("book")),
-], ids=["book", "theory"])
+@pytest.mark.parametrize(
+    "room, files",
+    [
+        ("book", LIBRARY),
+        ("book.theory", LIBRARY | modules("book")),
+    ],
+    ids=["book", "theory"],
+)
 def test_the_wall(room, files):
     """The library imports nothing of the book; only chapters import the theory."""
     for name, file in files.items():
@@ -116,8 +130,10 @@ def test_no_modules_import_each_other_in_a_circle(files):
 
 # --- sizes
 
-FILES = {str(file.relative_to(ROOT)): file.read_text()
-         for file in (LIBRARY | REPRODUCTION).values()}
+FILES = {
+    str(file.relative_to(ROOT)): file.read_text()
+    for file in (LIBRARY | REPRODUCTION).values()
+}
 
 
 def test_no_function_is_longer_than_50_lines():
@@ -132,7 +148,9 @@ def test_no_function_is_longer_than_50_lines():
 
 
 def test_no_file_is_longer_than_250_lines():
-    assert not {name: n for name, text in FILES.items() if (n := text.count("\n")) > 250}
+    assert not {
+        name: n for name, text in FILES.items() if (n := text.count("\n")) > 250
+    }
 
 
 def test_the_library_fits_into_7800_lines():

@@ -6,13 +6,16 @@ from fairfl import vectors
 
 
 class Nested(nn.Module):
-    """A parameter of its own, a frozen one, and layers at two depths; the forward pass is of no interest."""
+    """A parameter of its own, a frozen one, and layers at two depths; the forward pass
+    is of no interest."""
 
     def __init__(self, dtype=torch.float64):
         super().__init__()
         self.scale = nn.Parameter(torch.tensor([1.0, 2.0], dtype=dtype))
         self.fixed = nn.Parameter(torch.zeros(7, dtype=dtype), requires_grad=False)
-        self.body = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)).to(dtype)
+        self.body = nn.Sequential(
+            nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)
+        ).to(dtype)
 
 
 def test_layout_by_hand():
@@ -35,7 +38,9 @@ def test_vector_holds_the_entries_where_the_layout_says():
     module, layout = Nested(), vectors.layout(Nested())
     w = vectors.flatten(module)
     assert w.shape == (14,) and not w.requires_grad
-    for name, shape, part in zip(layout.names, layout.shapes, layout.slices, strict=True):
+    for name, shape, part in zip(
+        layout.names, layout.shapes, layout.slices, strict=True
+    ):
         assert torch.equal(w[part].view(shape), module.get_parameter(name))
 
 
@@ -45,7 +50,11 @@ def test_load_is_the_inverse_of_flatten():
     assert torch.equal(vectors.flatten(module), w)
     assert module.body[0].weight.tolist() == [[2, 3], [4, 5], [6, 7]]
     assert module.fixed.tolist() == [0] * 7
-    assert all(p.requires_grad and p.is_leaf for name, p in module.named_parameters() if name != "fixed")
+    assert all(
+        p.requires_grad and p.is_leaf
+        for name, p in module.named_parameters()
+        if name != "fixed"
+    )
 
 
 @pytest.mark.parametrize("make", [Nested, lambda: nn.Linear(3, 1, bias=False).double()])
@@ -113,7 +122,9 @@ def test_wrong_dtype_or_device_is_not_converted():
 def test_mixed_precision_is_refused_and_nothing_is_half_loaded():
     module = Nested()
     module.body[2].float()
-    with pytest.raises(ValueError, match="'scale' is torch.float64.*'body.2.weight' is torch.float32"):
+    with pytest.raises(
+        ValueError, match="'scale' is torch.float64.*'body.2.weight' is torch.float32"
+    ):
         vectors.flatten(module)
     with pytest.raises(ValueError, match="body.2.weight"):
         vectors.load(module, torch.full((14,), 9.0, dtype=torch.float64))
@@ -134,7 +145,11 @@ def batchnorm() -> nn.Module:
 
 def test_buffers_by_hand():
     module = batchnorm()
-    assert vectors.buffer_names(module) == ("1.running_mean", "1.running_var", "1.num_batches_tracked")
+    assert vectors.buffer_names(module) == (
+        "1.running_mean",
+        "1.running_var",
+        "1.num_batches_tracked",
+    )
     assert vectors.buffers(module).tolist() == [0, 0, 0, 1, 1, 1, 0]
     module(torch.tensor([[1.0, 2.0], [3.0, 5.0]]))
     b = vectors.buffers(module)
@@ -144,13 +159,22 @@ def test_buffers_by_hand():
 
 
 def test_buffers_round_trip_without_aliasing():
-    module, b = batchnorm(), torch.tensor([0.5, -1, 2, 1, 2, 3, 2.0**24 + 1], dtype=torch.float64)
+    module, b = (
+        batchnorm(),
+        torch.tensor([0.5, -1, 2, 1, 2, 3, 2.0**24 + 1], dtype=torch.float64),
+    )
     vectors.load_buffers(module, b)
-    assert module[1].num_batches_tracked.item() == 2**24 + 1  # float32 has no such number
+    assert (
+        module[1].num_batches_tracked.item() == 2**24 + 1
+    )  # float32 has no such number
     assert module[1].num_batches_tracked.dtype == torch.int64
     found = vectors.buffers(module)
     b.zero_()
-    assert found.tolist() == vectors.buffers(module).tolist() == [0.5, -1, 2, 1, 2, 3, 2**24 + 1]
+    assert (
+        found.tolist()
+        == vectors.buffers(module).tolist()
+        == [0.5, -1, 2, 1, 2, 3, 2**24 + 1]
+    )
     module[1].running_mean.zero_()
     assert found[1] == -1
 
@@ -158,15 +182,20 @@ def test_buffers_round_trip_without_aliasing():
 def test_integer_buffers_are_rounded():
     """The mean over agents of a count is no integer."""
     module = batchnorm()
-    vectors.load_buffers(module, torch.tensor([0, 0, 0, 1, 1, 1, 2.9], dtype=torch.float64))
+    vectors.load_buffers(
+        module, torch.tensor([0, 0, 0, 1, 1, 1, 2.9], dtype=torch.float64)
+    )
     assert module[1].num_batches_tracked.item() == 3
 
 
-@pytest.mark.parametrize("buffer, what", [
-    (torch.tensor([2**53 + 1]), "whole numbers beyond 2"),
-    (torch.tensor([-(2**63)]), "whole numbers beyond 2"),
-    (torch.tensor([1 + 2j]), "complex numbers"),
-])
+@pytest.mark.parametrize(
+    "buffer, what",
+    [
+        (torch.tensor([2**53 + 1]), "whole numbers beyond 2"),
+        (torch.tensor([-(2**63)]), "whole numbers beyond 2"),
+        (torch.tensor([1 + 2j]), "complex numbers"),
+    ],
+)
 def test_buffers_that_would_lose_something_are_refused_by_name(buffer, what):
     module = Nested()
     module.body.register_buffer("table", buffer)
@@ -175,7 +204,10 @@ def test_buffers_that_would_lose_something_are_refused_by_name(buffer, what):
 
 
 def test_buffers_of_other_kinds_are_kept():
-    module, kinds = nn.Linear(1, 1), (torch.bool, torch.uint8, torch.int64, torch.bfloat16)
+    module, kinds = (
+        nn.Linear(1, 1),
+        (torch.bool, torch.uint8, torch.int64, torch.bfloat16),
+    )
     for i, kind in enumerate(kinds):
         module.register_buffer(f"b{i}", torch.tensor([0, 1, 1]).to(kind))
     module.register_buffer("large", torch.tensor([-(2**53), 2**53]))
@@ -184,7 +216,9 @@ def test_buffers_of_other_kinds_are_kept():
     for buffer in module.buffers():
         buffer.zero_()
     vectors.load_buffers(module, b)
-    assert all(torch.equal(*pair) for pair in zip(module.buffers(), before, strict=True))
+    assert all(
+        torch.equal(*pair) for pair in zip(module.buffers(), before, strict=True)
+    )
 
 
 def test_complex_parameters_are_refused_by_name():

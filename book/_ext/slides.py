@@ -17,14 +17,23 @@ from pybtex.database import parse_file
 
 BOOK = Path(__file__).resolve().parents[1]
 PARTS = 2
-DIRECTIVE = re.compile(r"^(`{3,}|:{3,})\{([\w:-]+)\}[ ]*(.*?)\n(.*?)^\1[ ]*$", re.M | re.S)
-NAMES = {"ref": "there", "numref": "the figure", "eq": "the equation", "prf:ref": "the theorem"}
+DIRECTIVE = re.compile(
+    r"^(`{3,}|:{3,})\{([\w:-]+)\}[ ]*(.*?)\n(.*?)^\1[ ]*$", re.M | re.S
+)
+NAMES = {
+    "ref": "there",
+    "numref": "the figure",
+    "eq": "the equation",
+    "prf:ref": "the theorem",
+}
 
 
 def chapters(parts: int = PARTS) -> list[Path]:
     """The notebooks of the first parts, in the order of `_toc.yml`."""
     toc = yaml.safe_load((BOOK.parent / "_toc.yml").read_text())
-    files = [entry["file"] for part in toc["parts"][:parts] for entry in part["chapters"]]
+    files = [
+        entry["file"] for part in toc["parts"][:parts] for entry in part["chapters"]
+    ]
     paths = [BOOK.parent / f"{file}.ipynb" for file in files]
     return [path for path in paths if path.exists()]
 
@@ -64,22 +73,32 @@ class Plain:
     def _role(self, match: re.Match) -> str:
         role, target = match[1], match[2]
         if role.startswith("cite"):
-            return "; ".join(self.citations.get(key.strip(), key) for key in target.split(","))
+            return "; ".join(
+                self.citations.get(key.strip(), key) for key in target.split(",")
+            )
         if role == "ref" and target in self.titles:
             return f"*{self.titles[target]}*"
         return NAMES.get(role, target)
 
 
 def slides(path: Path, plain: Plain) -> Iterator[tuple[str, str]]:
-    """(kind, Markdown) of each slide of a chapter: "slide" to the right, "subslide" down."""
+    """(kind, Markdown) of each slide of a chapter: "slide" to the right, "subslide"
+    down."""
     kind = "slide"
     for cell in nbformat.read(path, 4).cells:
         if cell.cell_type == "code":
             for output in cell.outputs:
                 if picture := output.get("data", {}).get("image/png"):
-                    about = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption", "")
+                    about = (
+                        cell.metadata.get("mystnb", {})
+                        .get("figure", {})
+                        .get("caption", "")
+                    )
                     source = picture.replace("\n", "")
-                    yield "subslide", f"![](data:image/png;base64,{source})\n\n{plain(about)}"
+                    yield (
+                        "subslide",
+                        f"![](data:image/png;base64,{source})\n\n{plain(about)}",
+                    )
             continue
         for part in re.split(r"^(?=#{1,2} )", cell.source, flags=re.M):
             if part.startswith("## Exercises"):

@@ -179,7 +179,8 @@ def status(wanted, seeds, results) -> None:
         groups: dict[str, list[bool]] = {}
         if name in ("table1", "choice"):  # too many for one number
             for run in runs:
-                group = f"{run.settings.dataset} {run.settings.agents} {run.settings.partition}"
+                wanted = run.settings
+                group = f"{wanted.dataset} {wanted.agents} {wanted.partition}"
                 groups.setdefault(group, []).append(run.file not in gone)
         for group, done in groups.items():
             click.echo(f"{'':{width}}    {group}: {sum(done)} of {len(done)}")

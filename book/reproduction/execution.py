@@ -75,24 +75,39 @@ def execute(
     def end(*_) -> None:
         stop.set()
 
-    before = {number: signal.signal(number, end)
-              for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         with ProcessPoolExecutor(workers, context, _begin, (stop,)) as pool:
             working: dict[Future, Run] = {}
             while working or (waiting and not stop.is_set()):
-                while waiting and len(working) < workers and not stop.is_set() and time.time() < deadline:
+                while (
+                    waiting
+                    and len(working) < workers
+                    and not stop.is_set()
+                    and time.time() < deadline
+                ):
                     run = waiting.pop()
-                    plain = run.file, run.settings.to_dict(), results, root, device, deadline
+                    plain = (
+                        run.file,
+                        run.settings.to_dict(),
+                        results,
+                        root,
+                        device,
+                        deadline,
+                    )
                     working[pool.submit(_work, *plain)] = run
                 if not working:
                     break
-                for future in wait(working, timeout=1.0,
-                                   return_when=FIRST_COMPLETED).done:
+                for future in wait(
+                    working, timeout=1.0, return_when=FIRST_COMPLETED
+                ).done:
                     run = working.pop(future)
                     error = future.exception()
-                    state, detail = ("failed",
-                                     repr(error)) if error else future.result()
+                    state, detail = (
+                        ("failed", repr(error)) if error else future.result()
+                    )
                     outcomes.append(Outcome(run, state, detail))
                     report(outcomes[-1])
     finally:
@@ -138,26 +153,40 @@ def _fits(file: Path, settings: Settings) -> bool:
 
 
 def _work(
-    file: str, plain: dict, results: Path, root: Path | None, device: str,
-    deadline: float
+    file: str,
+    plain: dict,
+    results: Path,
+    root: Path | None,
+    device: str,
+    deadline: float,
 ) -> tuple[str, str]:
     run = Run(file, Settings.from_dict(plain))
     path = run.path(results)
     kept = path.with_name(path.name + ".checkpoint")
 
     def after(history: History) -> None:
-        if history.last.t < run.settings.rounds and (_stop.is_set()
-                                                     or time.time() > deadline):
+        if history.last.t < run.settings.rounds and (
+            _stop.is_set() or time.time() > deadline
+        ):
             raise Stopped(f"after round {history.last.t} of {run.settings.rounds}")
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if kept.exists() and not _fits(kept, run.settings):
             kept.unlink()
-        data = _load(run.settings.dataset,
-                     tuple(sorted(run.settings.dataset_options.items())), root)
-        record = running.run(run.settings, data, device, checkpoint_file=kept,
-                             checkpoint_every=20, after=after)
+        data = _load(
+            run.settings.dataset,
+            tuple(sorted(run.settings.dataset_options.items())),
+            root,
+        )
+        record = running.run(
+            run.settings,
+            data,
+            device,
+            checkpoint_file=kept,
+            checkpoint_every=20,
+            after=after,
+        )
         records.save(record, path)
     except Stopped as stopped:
         return "stopped", str(stopped)

@@ -17,19 +17,34 @@ def label_noise(dataset: str = "mnist", seed: int = 0) -> Settings:
     Raises:
         ValueError: another data set.
     """
-    common = {"partition": "uni", "agents": 5, "gamma": Schedule(0.5, 0.97),
-              "mechanism_options": {"beta": 1.0},
-              "label_noise": (0.2, 0.4, 0.6, 0.0, 0.0), "evaluate_every": 5,
-              "seed": seed}
+    common = {
+        "partition": "uni",
+        "agents": 5,
+        "gamma": Schedule(0.5, 0.97),
+        "mechanism_options": {"beta": 1.0},
+        "label_noise": (0.2, 0.4, 0.6, 0.0, 0.0),
+        "evaluate_every": 5,
+        "seed": seed,
+    }
     if dataset == "mnist":
         local = LocalTraining(lr=Schedule(0.15, 0.977), batch_size=None)
-        return Settings("mnist", size=600, model="mnist_cnn", rounds=60, local=local,
-                        **common)
+        return Settings(
+            "mnist", size=600, model="mnist_cnn", rounds=60, local=local, **common
+        )
     if dataset == "digits":
         local = LocalTraining(lr=Schedule(0.05, 0.977), batch_size=16)
-        return Settings("digits", size=240, model="digits_cnn", rounds=30, local=local,
-                        **common | {"evaluate_every": 10})
-    raise ValueError(f"unknown data set {dataset!r} for this experiment; known are 'mnist' and 'digits'")
+        return Settings(
+            "digits",
+            size=240,
+            model="digits_cnn",
+            rounds=30,
+            local=local,
+            **common | {"evaluate_every": 10},
+        )
+    raise ValueError(
+        f"unknown data set {dataset!r} for this experiment; known are 'mnist' and "
+        "'digits'"
+    )
 
 
 def updates(dataset: str = "mnist", seed: int = 0) -> dict[str, Settings]:
@@ -43,14 +58,26 @@ def updates(dataset: str = "mnist", seed: int = 0) -> dict[str, Settings]:
         ValueError: another data set than "mnist" or "digits".
     """
     if dataset not in ("mnist", "digits"):
-        raise ValueError(f"unknown data set {dataset!r} for this experiment; known are 'mnist' and 'digits'")
+        raise ValueError(
+            f"unknown data set {dataset!r} for this experiment; known are 'mnist' "
+            "and 'digits'"
+        )
     size, rounds = (600, 20) if dataset == "mnist" else (120, 10)
-    local = LocalTraining(lr=Schedule(0.05, 0.977),
-                          batch_size=32 if dataset == "mnist" else 16)
-    common = {"agents": 10, "size": size, "model": f"{dataset}_cnn", "rounds": rounds,
-              "local": local, "seed": seed, "gamma": Schedule(0.5, 0.97),
-              "mechanism_options": {"beta": 1.0}, "evaluate_every": rounds,
-              "cosines_every": 5}
+    local = LocalTraining(
+        lr=Schedule(0.05, 0.977), batch_size=32 if dataset == "mnist" else 16
+    )
+    common = {
+        "agents": 10,
+        "size": size,
+        "model": f"{dataset}_cnn",
+        "rounds": rounds,
+        "local": local,
+        "seed": seed,
+        "gamma": Schedule(0.5, 0.97),
+        "mechanism_options": {"beta": 1.0},
+        "evaluate_every": rounds,
+        "cosines_every": 5,
+    }
     noise = (0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
     replace = {"replace": True} if dataset == "digits" else {}
     return {

@@ -157,8 +157,10 @@ def grid() -> Iterator[Run]:
                 for beta in GRID["beta"]:
                     settings = run(column, "cgsv-beta1", seed,
                                    options={"alpha": alpha, "beta": beta}).settings
-                    yield Run(f"grid/alpha{alpha:g}-gamma{gamma:g}-beta{beta:g}-seed{seed}.json",
-                              replace(settings, gamma=replace(settings.gamma, first=gamma), rounds=30))
+                    name = f"alpha{alpha:g}-gamma{gamma:g}-beta{beta:g}-seed{seed}"
+                    own = replace(settings.gamma, first=gamma)
+                    yield Run(f"grid/{name}.json",
+                              replace(settings, gamma=own, rounds=30))
 
 
 def label_noise(dataset: str = "mnist") -> Iterator[Run]:

@@ -39,31 +39,47 @@ def verify(run: Run, results: Path, rounds: int, data: Data | None = None) -> li
         return ["its settings are not those of the plan"]
     data = data or datasets.load(run.settings.dataset, **run.settings.dataset_options)
     if record.about["data"]["sha256"] != data.sha256:
-        return [f"it is of other data: sha256 {record.about['data']['sha256']}, not {data.sha256}"]
-    return [*complete(record),
-            *differences(*replayed(record, rounds, data), tolerance(record))]
+        return [
+            f"it is of other data: sha256 {record.about['data']['sha256']}, not "
+            f"{data.sha256}"
+        ]
+    return [
+        *complete(record),
+        *differences(*replayed(record, rounds, data), tolerance(record)),
+    ]
 
 
 def complete(record: Record) -> list[str]:
     """A record ends with its last round."""
-    last = max((int(record.history.rounds(name)[-1]) for name in record.history.names),
-               default=0)
-    return [] if last == record.settings.rounds else [f"it ends in round {last} of {record.settings.rounds}"]
+    last = max(
+        (int(record.history.rounds(name)[-1]) for name in record.history.names),
+        default=0,
+    )
+    return (
+        []
+        if last == record.settings.rounds
+        else [f"it ends in round {last} of {record.settings.rounds}"]
+    )
 
 
 def tolerance(record: Record) -> float:
     """By how much of its size a number may differ."""
     found = TOLERANCE[record.settings.local.precision or record.about["precision"]]
-    return found * (ADAM if record.settings.local.optimizer == "adam" and found > 1e-6
-                    else 1)
+    return found * (
+        ADAM if record.settings.local.optimizer == "adam" and found > 1e-6 else 1
+    )
 
 
-def replayed(record: Record, rounds: int, data: Data | None = None) -> tuple[History,
-                                                                             History]:
+def replayed(
+    record: Record, rounds: int, data: Data | None = None
+) -> tuple[History, History]:
     """See `running.replay`; goes on to the first round in which something is
     recorded."""
-    first = min(int(record.history.rounds(name)[0]) for name in record.history.names
-                if not name.startswith("seconds_"))
+    first = min(
+        int(record.history.rounds(name)[0])
+        for name in record.history.names
+        if not name.startswith("seconds_")
+    )
     return running.replay(record, min(max(rounds, first), record.settings.rounds), data)
 
 
@@ -74,14 +90,23 @@ def differences(recorded: History, again: History, tolerance: float) -> list[str
     for name in recorded.names:
         if name.startswith("seconds_"):
             continue
-        if name not in again.names or recorded.rounds(name).tolist() != again.rounds(name).tolist():
-            found.append(f"{name} is not recorded in the rounds in which the settings say so")
+        if (
+            name not in again.names
+            or recorded.rounds(name).tolist() != again.rounds(name).tolist()
+        ):
+            found.append(
+                f"{name} is not recorded in the rounds in which the settings say so"
+            )
             continue
         allowed = tolerance * (ACCURACY if name.endswith("accuracy") else 1)
-        for t, then, now in zip(recorded.rounds(name).tolist(), recorded[name],
-                                again[name], strict=True):
+        for t, then, now in zip(
+            recorded.rounds(name).tolist(), recorded[name], again[name], strict=True
+        ):
             if not _close(then.double(), now.double(), allowed):
-                found.append(f"{name} differs in round {t}: recorded {_text(then)}, now {_text(now)}")
+                found.append(
+                    f"{name} differs in round {t}: recorded {_text(then)}, now "
+                    f"{_text(now)}"
+                )
                 break
     return found
 
@@ -95,5 +120,8 @@ def _close(then: Tensor, now: Tensor, tolerance: float) -> bool:
 
 
 def _text(values: Tensor) -> str:
-    return "[" + ", ".join(f"{value:.5g}"
-                           for value in values.double().flatten().tolist()) + "]"
+    return (
+        "["
+        + ", ".join(f"{value:.5g}" for value in values.double().flatten().tolist())
+        + "]"
+    )

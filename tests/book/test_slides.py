@@ -1,4 +1,5 @@
-"""Slides of the first parts: every chapter, its theorems and figures, and no directive left."""
+"""Slides of the first parts: every chapter, its theorems and figures, and no directive
+left."""
 
 import re
 

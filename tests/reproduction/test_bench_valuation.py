@@ -14,9 +14,10 @@ from fairfl import cgsv
 
 
 def call(*arguments):
-    return CliRunner().invoke(reproduce,
-                              ["bench", "valuation", "--repeats", "2", "--permutations",
-                               "10", *arguments])
+    return CliRunner().invoke(
+        reproduce,
+        ["bench", "valuation", "--repeats", "2", "--permutations", "10", *arguments],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -31,20 +32,29 @@ def test_the_table_shows_what_the_file_holds(measured):
     output, found = measured
     lines = [line.split() for line in output.splitlines()]
     for row in found["rows"]:
-        (line,) = [line for line in lines
-                   if line[:2] == [str(row["agents"]), str(row["dimension"])]
-                   and " ".join(line[2:]).startswith(row["method"] + " "
-                                                     + f"{1000 * row['median']:.3f}")]
+        (line,) = [
+            line
+            for line in lines
+            if line[:2] == [str(row["agents"]), str(row["dimension"])]
+            and " ".join(line[2:]).startswith(
+                row["method"] + " " + f"{1000 * row['median']:.3f}"
+            )
+        ]
         assert float(line[-1]) == pytest.approx(row["ratio"], rel=1e-3)
 
 
 def test_ratios_are_quotients_of_medians_to_the_exact_value(measured):
     _, found = measured
-    assert {(row["agents"], row["dimension"]) for row in found["rows"]} == {(4, 30),
-                                                                            (5, 20)}
+    assert {(row["agents"], row["dimension"]) for row in found["rows"]} == {
+        (4, 30),
+        (5, 20),
+    }
     for row in found["rows"]:
-        (exact,) = [other for other in found["rows"] if other["method"] == "exact"
-                    and other["agents"] == row["agents"]]
+        (exact,) = [
+            other
+            for other in found["rows"]
+            if other["method"] == "exact" and other["agents"] == row["agents"]
+        ]
         assert row["ratio"] == pytest.approx(row["median"] / exact["median"])
         assert min(row["seconds"]) <= row["median"] <= max(row["seconds"])
         assert len(row["seconds"]) == 2
@@ -56,8 +66,9 @@ def test_ratios_are_quotients_of_medians_to_the_exact_value(measured):
 def test_the_peak_counts_what_a_call_needs(monkeypatch):
     if sys.platform != "linux":
         pytest.skip("needs Linux")
-    small, large = (valuation.needed("exact, beyond the gram matrix", n, 8, 10, 0)
-                    for n in (4, 18))
+    small, large = (
+        valuation.needed("exact, beyond the gram matrix", n, 8, 10, 0) for n in (4, 18)
+    )
     # 2^18 doubles for each of several tables would be more
     assert small < 3e7 and small < large < 64e6
 
@@ -76,8 +87,11 @@ def test_a_wrong_value_stops_the_benchmark(monkeypatch, name):
 
     def wrong(*arguments, **options):
         found = right(*arguments, **options)
-        return found + 1e-6 if name == "exact" else found._replace(values=found.values
-                                                                   + 1e-6)
+        return (
+            found + 1e-6
+            if name == "exact"
+            else found._replace(values=found.values + 1e-6)
+        )
 
     monkeypatch.setattr(cgsv, name, wrong)
     result = call("--case", "4", "30")
@@ -105,11 +119,16 @@ def test_the_peer_gets_our_game_and_its_values_by_agent(monkeypatch):
         """As shapiq's: called with an index, it answers values by tuples of players."""
 
         def __init__(self, game, n_players):
-            self.table = torch.as_tensor(game(valuation.shapley.coalitions(n_players).numpy()))
+            self.table = torch.as_tensor(
+                game(valuation.shapley.coalitions(n_players).numpy())
+            )
 
         def __call__(self, index):
             assert index == "SV"
-            return {(i,): value for i, value in enumerate(valuation.shapley.exact(self.table).tolist())}
+            return {
+                (i,): value
+                for i, value in enumerate(valuation.shapley.exact(self.table).tolist())
+            }
 
     monkeypatch.setitem(sys.modules, "shapiq", type(sys)("shapiq"))
     sys.modules["shapiq"].ExactComputer = ExactComputer
@@ -117,8 +136,9 @@ def test_the_peer_gets_our_game_and_its_values_by_agent(monkeypatch):
     torch.testing.assert_close(valuation.peer(gram), cgsv.exact(gram))
 
 
-@pytest.mark.parametrize("arguments",
-                         [["--case", "4"], ["--case", "0", "5"], ["--repeats", "0"],
-                          ["--colour"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--case", "4"], ["--case", "0", "5"], ["--repeats", "0"], ["--colour"]],
+)
 def test_wrong_usage_is_exit_code_2(arguments):
     assert call(*arguments).exit_code == 2

@@ -25,7 +25,10 @@ def test_every_family_has_as_many_candidates():
 def test_the_settings_are_those_that_did_best_on_the_validation_set(dataset):
     assert choice.best(dataset, RESULTS) == CHOSEN[dataset]
     for mechanism in ("dw", "rr", "eu", "eci"):
-        assert recommended(dataset, mechanism=mechanism).local == recommended(dataset, mechanism="fedavg").local
+        assert (
+            recommended(dataset, mechanism=mechanism).local
+            == recommended(dataset, mechanism="fedavg").local
+        )
 
 
 def test_the_best_candidate_is_the_highest_after_the_last_round(tmp_path):
@@ -41,4 +44,6 @@ def test_the_best_candidate_is_the_highest_after_the_last_round(tmp_path):
         records.save(records.Record(run.settings, history, {}), run.path(tmp_path))
     scores = choice.scores("digits", tmp_path)
     assert scores["cgsv"][2] == {10: pytest.approx(10), 30: pytest.approx(57.5)}
-    assert choice.best("digits", tmp_path) == {name: tried[2] for name, tried in choice.candidates("digits").items()}
+    assert choice.best("digits", tmp_path) == {
+        name: tried[2] for name, tried in choice.candidates("digits").items()
+    }

@@ -52,8 +52,10 @@ VERDICTS = {
 
 @pytest.mark.parametrize("convention", ["downloaded", "trained"])
 def test_verdicts_of_the_records(convention):
-    source, place = Recorded(RESULTS, convention), ["downloaded",
-                                                    "trained"].index(convention)
+    source, place = (
+        Recorded(RESULTS, convention),
+        ["downloaded", "trained"].index(convention),
+    )
     found = {claim.name: verdicts.judge(claim, source).state for claim in claims.CLAIMS}
     assert found == {name: states[place] for name, states in VERDICTS.items()}
 
@@ -62,26 +64,39 @@ def test_clipping_cures_neither_the_lock_in_nor_the_fall():
     """Section "On MNIST, CLA, 100 rounds" of the chapter "Accuracy and fairness", on
     the first seed."""
     column = "mnist-10-cla"
-    alone = 100 * tables.read(RESULTS, column, "standalone",
-                              0).history["test_accuracy"][-1]
-    runs = {scaling: tables.read(RESULTS, column, "cgsv-beta1", 0, f"long-{scaling}")
-            for scaling in ("normalised", "clipped", "raw")}
-    heard = {scaling: dynamics.heard(run.history["r"], alone)
-             for scaling, run in runs.items()}
-    assert all(heard[scaling][-1] < heard[scaling][39] - 5
-               for scaling in ("normalised", "clipped"))
-    server = {scaling: 100 * run.history["server_test_accuracy"]
-              for scaling, run in runs.items()}
+    alone = (
+        100 * tables.read(RESULTS, column, "standalone", 0).history["test_accuracy"][-1]
+    )
+    runs = {
+        scaling: tables.read(RESULTS, column, "cgsv-beta1", 0, f"long-{scaling}")
+        for scaling in ("normalised", "clipped", "raw")
+    }
+    heard = {
+        scaling: dynamics.heard(run.history["r"], alone)
+        for scaling, run in runs.items()
+    }
+    assert all(
+        heard[scaling][-1] < heard[scaling][39] - 5
+        for scaling in ("normalised", "clipped")
+    )
+    server = {
+        scaling: 100 * run.history["server_test_accuracy"]
+        for scaling, run in runs.items()
+    }
     assert server["clipped"][-1] > server["normalised"][-1] + 5
     assert server["raw"][-1] > server["clipped"][-1] + 5
     assert all(curve[-1] < curve.max() - 1 for curve in server.values())
     fall = {scaling: curve.max() - curve[-1] for scaling, curve in server.items()}
     assert fall["clipped"] > fall["normalised"] + 1
     assert fall["raw"] < fall["normalised"] - 1
-    without_r = {scaling: tables.read(RESULTS, column, "fedavg", 0, f"long-{scaling}")
-                 for scaling in runs}
-    fedavg = {scaling: 100 * run.history["server_test_accuracy"]
-              for scaling, run in without_r.items()}
+    without_r = {
+        scaling: tables.read(RESULTS, column, "fedavg", 0, f"long-{scaling}")
+        for scaling in runs
+    }
+    fedavg = {
+        scaling: 100 * run.history["server_test_accuracy"]
+        for scaling, run in without_r.items()
+    }
     assert all(curve[-1] == curve.max() for curve in fedavg.values())
     ahead = {scaling: server[scaling] - fedavg[scaling] for scaling in runs}
     assert ahead["normalised"][-1] < -1
@@ -89,7 +104,12 @@ def test_clipping_cures_neither_the_lock_in_nor_the_fall():
     assert ahead["clipped"].max() > 5
     assert (ahead["raw"] > 1).all()
     assert fedavg["clipped"][-1] > fedavg["normalised"][-1] + 1
-    lengths, settings = runs["normalised"].history["update_norm"], runs["normalised"].settings
-    shorter = [(lengths[t - 1] < settings.gamma(t)).double().mean()
-               for t in range(1, settings.rounds + 1)]
+    lengths, settings = (
+        runs["normalised"].history["update_norm"],
+        runs["normalised"].settings,
+    )
+    shorter = [
+        (lengths[t - 1] < settings.gamma(t)).double().mean()
+        for t in range(1, settings.rounds + 1)
+    ]
     assert sum(shorter) / len(shorter) > 0.5

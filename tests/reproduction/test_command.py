@@ -15,11 +15,16 @@ from fairfl.runs import records
 @pytest.fixture
 def short(monkeypatch):
     """Fig. 2 on digits, two rounds and seeds."""
-    runs = [Run(f"fig2-digits-seed{seed}.json",
-                replace(experiments.label_noise("digits", seed), rounds=2, size=40))
-            for seed in (0, 1)]
-    monkeypatch.setitem(targets.TARGETS, "fig2",
-                        targets.Target("Fig. 2.", lambda: runs))
+    runs = [
+        Run(
+            f"fig2-digits-seed{seed}.json",
+            replace(experiments.label_noise("digits", seed), rounds=2, size=40),
+        )
+        for seed in (0, 1)
+    ]
+    monkeypatch.setitem(
+        targets.TARGETS, "fig2", targets.Target("Fig. 2.", lambda: runs)
+    )
 
 
 def call(*arguments):
@@ -38,14 +43,30 @@ def test_help_says_all_of_every_target():
 def test_help_of_a_target_names_its_options():
     result = call("fig2", "--help")
     assert targets.TARGETS["fig2"].text in result.output
-    for word in ("dataset", "seed", "data-root", "results", "device", "budget",
-                 "workers", "plan"):
+    for word in (
+        "dataset",
+        "seed",
+        "data-root",
+        "results",
+        "device",
+        "budget",
+        "workers",
+        "plan",
+    ):
         assert f"--{word}" in result.output
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["fig99"], ["fig2", "--colour"], ["fig2", "--dataset", "cifar"],
-    ["fig2", "--budget", "soon"], ["verify", "fig99"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fig99"],
+        ["fig2", "--colour"],
+        ["fig2", "--dataset", "cifar"],
+        ["fig2", "--budget", "soon"],
+        ["verify", "fig99"],
+    ],
+)
 def test_wrong_usage_is_exit_code_2(arguments):
     assert call(*arguments).exit_code == 2
 
@@ -89,7 +110,10 @@ def test_a_plan_computes_nothing(short, tmp_path):
 
 def test_a_plan_adds_up_the_times_that_are_known():
     times = [1800.0, None, 1860.0]
-    assert command._effort(times, 1) == "3 runs, about 1 h 1 min for 2 of them, the others unknown"
+    assert (
+        command._effort(times, 1)
+        == "3 runs, about 1 h 1 min for 2 of them, the others unknown"
+    )
     assert command._effort(times[::2], 2) == "2 runs, about 30 min"
     assert command._effort([None], 2) == "1 runs, time unknown"
 
@@ -100,8 +124,10 @@ def test_a_spent_budget_is_exit_code_3(short, tmp_path):
     assert result.exit_code == 3 and "2 of 2 runs are left" in result.output
 
 
-@pytest.mark.parametrize(("text", "seconds"), [
-    ("90", 90), ("90s", 90), ("45m", 2700), ("2h", 7200), ("1h30m", 5400)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("45m", 2700), ("2h", 7200), ("1h30m", 5400)],
+)
 def test_budgets(text, seconds):
     assert command._seconds(None, None, text) == seconds
 

@@ -22,33 +22,65 @@ SST, MNIST = Column("sst", 5, "pow"), Column("mnist", 10, "uni")
 def results(tmp_path):
     write(tmp_path, plan.run(SST, "standalone", 0), [0.1, 0.2, 0.3, 0.4, 0.5])
     for seed, level in ((0, 0.3), (1, 0.4)):
-        write(tmp_path, plan.run(SST, "fedavg", seed), [level] * 5,
-              trained=[0.2, 0.3, 0.4, 0.5, 0.6])
+        write(
+            tmp_path,
+            plan.run(SST, "fedavg", seed),
+            [level] * 5,
+            trained=[0.2, 0.3, 0.4, 0.5, 0.6],
+        )
     return tmp_path
 
 
 def row(results, column, method):
     label = comparison.tables.method_label(method)
-    return next(line for line in comparison.rows(PAPER, results, column.name)
-                if line[0] == label)
+    return next(
+        line
+        for line in comparison.rows(PAPER, results, column.name)
+        if line[0] == label
+    )
 
 
 def test_a_row_holds_the_paper_ours_the_spread_and_the_difference(results):
     assert row(results, SST, "fedavg") == [
-        "FedAvg", "33", "35.0 ± 5.0\n(+2.0)", "40.0 ± 0.0\n(+7.0)", "35",
-        "35.0 ± 5.0\n(+0.0)", "60.0 ± 0.0\n(+25.0)",
+        "FedAvg",
+        "33",
+        "35.0 ± 5.0\n(+2.0)",
+        "40.0 ± 0.0\n(+7.0)",
+        "35",
+        "35.0 ± 5.0\n(+0.0)",
+        "60.0 ± 0.0\n(+25.0)",
         # rho of seed 0: seed 1 has no Standalone
-        "57.50", "undefined", "100.0\n(+42.5)", "2", "a ?"]
-    assert row(results, SST, "eci") == ["ECI", "33", "—", "—", "34", "—", "—", "95.00",
-                                        "—", "—", "—", ""]
+        "57.50",
+        "undefined",
+        "100.0\n(+42.5)",
+        "2",
+        "a ?",
+    ]
+    assert row(results, SST, "eci") == [
+        "ECI",
+        "33",
+        "—",
+        "—",
+        "34",
+        "—",
+        "—",
+        "95.00",
+        "—",
+        "—",
+        "—",
+        "",
+    ]
 
 
 def test_reasons_are_asked_for_where_both_conventions_are_off(results):
     column = MNIST
-    write(results, plan.run(column, "standalone", 0),
-          [0.5 + 0.01 * i for i in range(10)])
-    far, near = [0.1 + 0.01 * i for i in range(10)], [0.94 + 0.001 * i
-                                                      for i in range(10)]
+    write(
+        results, plan.run(column, "standalone", 0), [0.5 + 0.01 * i for i in range(10)]
+    )
+    far, near = (
+        [0.1 + 0.01 * i for i in range(10)],
+        [0.94 + 0.001 * i for i in range(10)],
+    )
     write(results, plan.run(column, "rr", 0), far)  # fairness 100 beside 83.77, too
     # 96 (97) and 94.03 in the paper
     write(results, plan.run(column, "cgsv-beta1", 0), far, trained=near)
@@ -60,16 +92,21 @@ def test_reasons_are_asked_for_where_both_conventions_are_off(results):
 
 
 def test_distance_is_the_mean_of_what_is_recorded(results):
-    found = comparison.distance(PAPER, results, "fedavg", "mean",
-                                [SST.name, "mr-5-pow"])
+    found = comparison.distance(
+        PAPER, results, "fedavg", "mean", [SST.name, "mr-5-pow"]
+    )
     assert found == pytest.approx({"downloaded": 2.0, "trained": 7.0})
-    assert math.isnan(comparison.distance(PAPER, results, "eci", "mean",
-                                          [SST.name])["trained"])
+    assert math.isnan(
+        comparison.distance(PAPER, results, "eci", "mean", [SST.name])["trained"]
+    )
 
 
 def test_table_3_has_the_paper_above_ours(tmp_path):
-    write(tmp_path, plan.run(SST, "cgsv-exact", 0, "timing", rounds=10),
-          times=[(9.0, 1.0), (0.5, 4.0)])
+    write(
+        tmp_path,
+        plan.run(SST, "cgsv-exact", 0, "timing", rounds=10),
+        times=[(9.0, 1.0), (0.5, 4.0)],
+    )
     found = {line[0]: line[1:] for line in comparison.overheads(PAPER, tmp_path)}
     place = overhead.COLUMNS.index(SST.name)
     assert found["CGSV exact"][place] == "—\n0.12" and found["ECI"][place] == "0.4\n—"
@@ -81,8 +118,9 @@ def test_the_training_time_that_rounded_numbers_allow():
     found = {(one.method, one.column): one for one in overhead.implied_training(PAPER)}
     assert len(found) == 56
     ours = found["CGSV", "mnist-5"]  # 6.34 s and 4e-2
-    assert (ours.low, ours.middle,
-            ours.high) == pytest.approx((6.335 / 0.045, 6.34 / 0.04, 6.345 / 0.035))
+    assert (ours.low, ours.middle, ours.high) == pytest.approx(
+        (6.335 / 0.045, 6.34 / 0.04, 6.345 / 0.035)
+    )
     assert found["DW", "mr-5"].middle == pytest.approx(99_000)
     assert found["RR", "mr-5"].middle == pytest.approx(2020)
 
@@ -92,8 +130,9 @@ def test_who_is_at_odds():
         return Implied(name, "a", low, (low + high) / 2, high)
 
     assert overhead.at_odds([one("a", 1, 3), one("b", 2, 4), one("c", 3, 5)]) == []
-    apart = overhead.at_odds([one("a", 1, 3), one("b", 2, 4), one("c", 3.5, 5),
-                              one("d", 2, 3)])
+    apart = overhead.at_odds(
+        [one("a", 1, 3), one("b", 2, 4), one("c", 3.5, 5), one("d", 2, 3)]
+    )
     assert [found.method for found in apart] == ["c"]
 
 
@@ -105,25 +144,30 @@ def test_one_round_cannot_be_timed(tmp_path):
 
 
 def test_texts_of_numbers():
-    assert [markup.rounded(x)
-            for x in (0.00626, 1.25, 141.0, 2416.6, 0.00001, -30.32, 0)] == [
-        "0.0063", "1.2", "140", "2,400", "1.0e-05", "-30", "0"]
+    assert [
+        markup.rounded(x) for x in (0.00626, 1.25, 141.0, 2416.6, 0.00001, -30.32, 0)
+    ] == ["0.0063", "1.2", "140", "2,400", "1.0e-05", "-30", "0"]
     assert "<td>a &lt; b<br>c</td>" in markup.table(["x"], [["a < b\nc"]])
 
 
 def test_settings_of_the_paper_are_those_of_the_presets():
     with (PAPER / "settings.csv").open() as file:
-        said = {(line["quantity"], line["dataset"]): line
-                for line in csv.DictReader(file)}
+        said = {
+            (line["quantity"], line["dataset"]): line for line in csv.DictReader(file)
+        }
     for name, column in (("paper", "paper"), ("published_code", "published_code")):
         preset = presets.load(name)
         assert float(said["alpha", ""][column]) == preset.cgsv["alpha"]
         assert float(said["first Gamma", "mnist"][column]) == preset.gamma.first
     local = presets.load("published_code").local
-    assert said["learning rate", "mnist"]["published_code"] == f"SGD, {local.lr.first:g}, times {local.lr.decay:g} " \
+    assert (
+        said["learning rate", "mnist"]["published_code"]
+        == f"SGD, {local.lr.first:g}, times {local.lr.decay:g} "
         f"after each {local.decay_per}"
-    assert said["local training",
-                ""]["published_code"].startswith(f"{local.epochs} epochs (")
+    )
+    assert said["local training", ""]["published_code"].startswith(
+        f"{local.epochs} epochs ("
+    )
     assert said["batch size", "mnist"]["published_code"] == f"{local.batch_size}"
 
 

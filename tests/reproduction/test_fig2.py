@@ -32,7 +32,10 @@ def test_agents_are_ordered_by_their_labels(seed):
 def test_the_quotas_are_eq_5_of_the_coefficients(seed):
     found = record(seed)
     assert len(found.history["r"]) == found.settings.rounds
-    beta, dimension = found.settings.mechanism_options["beta"], found.about["parameters"]
+    beta, dimension = (
+        found.settings.mechanism_options["beta"],
+        found.about["parameters"],
+    )
     for r, q in zip(found.history["r"], found.history["q"], strict=True):
         assert torch.equal(rewards.quotas(r, beta, dimension), q)
 

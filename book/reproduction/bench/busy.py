@@ -46,8 +46,9 @@ def neighbour(threads: int = THREADS) -> Iterator[subprocess.Popen]:
         process.communicate()
 
 
-def busy(cases: Sequence[tuple[int, int]] = CASES, repeats: int = 5,
-         seed: int = 0) -> dict:
+def busy(
+    cases: Sequence[tuple[int, int]] = CASES, repeats: int = 5, seed: int = 0
+) -> dict:
     """`cgsv.exact` of a Gram matrix, quiet and beside a neighbour; plain data.
 
     Args:
@@ -58,26 +59,42 @@ def busy(cases: Sequence[tuple[int, int]] = CASES, repeats: int = 5,
     quiet, _ = take_turns(calls, repeats)
     with neighbour():
         loaded, _ = take_turns(calls, repeats)
-    rows = [{"agents": n, "dimension": d, "quiet": quiet[name], "busy": loaded[name],
-             "ratio": statistics.median(loaded[name]) / statistics.median(quiet[name])}
-            for name, (n, d) in zip(calls, cases, strict=True)]
-    settings = {"cases": [list(case) for case in cases], "repeats": repeats,
-                "seed": seed, "neighbour_threads": THREADS}
+    rows = [
+        {
+            "agents": n,
+            "dimension": d,
+            "quiet": quiet[name],
+            "busy": loaded[name],
+            "ratio": statistics.median(loaded[name]) / statistics.median(quiet[name]),
+        }
+        for name, (n, d) in zip(calls, cases, strict=True)
+    ]
+    settings = {
+        "cases": [list(case) for case in cases],
+        "repeats": repeats,
+        "seed": seed,
+        "neighbour_threads": THREADS,
+    }
     return {"settings": settings, **machine(), "rows": rows}
 
 
 def table(found: dict) -> Iterator[str]:
     """The rows as lines of text: medians and their ratio."""
-    yield f"{found['device']}, {found['threads']} threads beside {THREADS} of another process"
+    yield (f"{found['device']}, {found['threads']} threads beside {THREADS} of "
+           "another process")
     yield f"{'N':>3} {'quiet ms':>10} {'busy ms':>10} {'ratio':>7}"
     for row in found["rows"]:
-        quiet, loaded = (1000 * statistics.median(row[name])
-                         for name in ("quiet", "busy"))
+        quiet, loaded = (
+            1000 * statistics.median(row[name]) for name in ("quiet", "busy")
+        )
         yield f"{row['agents']:3} {quiet:10.3f} {loaded:10.3f} {row['ratio']:7.2f}"
 
 
 def missed(found: dict) -> list[str]:
     """What took too long, one sentence each."""
-    return [f"N = {row['agents']} takes {row['ratio']:.1f} times as long beside a process "
-            f"that computes; at most {MOST:g} times is wanted"
-            for row in found["rows"] if not row["ratio"] <= MOST]
+    return [
+        f"N = {row['agents']} takes {row['ratio']:.1f} times as long beside a process "
+        f"that computes; at most {MOST:g} times is wanted"
+        for row in found["rows"]
+        if not row["ratio"] <= MOST
+    ]

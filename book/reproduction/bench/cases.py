@@ -55,22 +55,55 @@ def compare(part: str, case: Case, options: Options) -> list[dict]:
             twin = answers[method.twin]
             gap = float((answer - twin).norm() / twin.norm())
             if not gap <= case.tolerance:
-                raise Disagreement(f"{part}, {case.name}: {name!r} differs from {method.twin!r} by {gap:.2g} of its "
-                                   "size")
+                raise Disagreement(
+                    f"{part}, {case.name}: {name!r} differs from {method.twin!r} by "
+                    f"{gap:.2g} of its "
+                    "size"
+                )
         if name in twins:
             answers[name] = answer
-    timed, _ = take_turns({name: method.call for name, method in case.methods.items()},
-                          options.repeats, PATIENCE, True)
+    timed, _ = take_turns(
+        {name: method.call for name, method in case.methods.items()},
+        options.repeats,
+        PATIENCE,
+        True,
+    )
     first = statistics.median(next(iter(timed.values())))
-    return [row(part, case.name, case.data, name, "seconds", took,
-                first / statistics.median(took), case.methods[name].wanted)
-            for name, took in timed.items()]
+    return [
+        row(
+            part,
+            case.name,
+            case.data,
+            name,
+            "seconds",
+            took,
+            first / statistics.median(took),
+            case.methods[name].wanted,
+        )
+        for name, took in timed.items()
+    ]
 
 
-def row(part: str, case: str, data: str, method: str, unit: str,
-        values: Sequence[float], result: float, wanted: float | None) -> dict:
+def row(
+    part: str,
+    case: str,
+    data: str,
+    method: str,
+    unit: str,
+    values: Sequence[float],
+    result: float,
+    wanted: float | None,
+) -> dict:
     """One line of the table, plain data; `result` is what is wanted to be large (unit
     "seconds": times as fast as the case's first method) or small."""
-    return {"part": part, "case": case, "data": data, "method": method, "unit": unit,
-            "values": list(values), "median": statistics.median(values),
-            "result": result, "wanted": wanted}
+    return {
+        "part": part,
+        "case": case,
+        "data": data,
+        "method": method,
+        "unit": unit,
+        "values": list(values),
+        "median": statistics.median(values),
+        "result": result,
+        "wanted": wanted,
+    }

@@ -68,7 +68,8 @@ def mnist_round(options: Options) -> Iterator[dict]:
         return torch.stack(federation.evaluate(torch.cat([server + _updates(federation),
                                                           server]), *subject.test))
 
-    name = f"mnist, 5 agents, training and test of 6 models on {len(subject.test[1]):,} images"
+    samples = len(subject.test[1])
+    name = f"mnist, 5 agents, training and test of 6 models on {samples:,} images"
     yield from compare("round", Case(name, subject.data, {
         "DataLoader loops": Method(literal),
         federation.backend: Method(ours, "DataLoader loops", 2.5)}, 1e-3), options)
@@ -89,11 +90,16 @@ def evaluation(options: Options) -> Iterator[dict]:
             "DataLoader, batches of 100": Method(partial(reference.evaluate,
                                                          subject.literal, held,
                                                          *subject.test)),
-            "Federation.evaluate": Method(lambda federation=federation, held=held,
-                                          subject=subject:
-                                          torch.stack(federation.evaluate(held, *subject.test)),
+            "Federation.evaluate": Method(partial(_stacked, federation, held,
+                                                  subject.test),
                                           "DataLoader, batches of 100", 4.0),
         }, 1e-3), options)
+
+
+def _stacked(federation: Federation, held: Tensor,
+             test: tuple[Tensor, Tensor]) -> Tensor:
+    """Losses and accuracies of the models, (2, K)."""
+    return torch.stack(federation.evaluate(held, *test))
 
 
 def text(options: Options) -> Iterator[dict]:
@@ -190,7 +196,8 @@ def engine(parts: Sequence[str] = tuple(PARTS), repeats: int = 5,
 
 def table(found: dict) -> Iterator[str]:
     """The rows as lines of text."""
-    yield (f"{found['device']}, {found['threads']} threads, {found['gpu'] or 'no GPU'}, "
+    gpu = found["gpu"] or "no GPU"
+    yield (f"{found['device']}, {found['threads']} threads, {gpu}, "
            f"load {found['load']['before']:.1f} to {found['load']['after']:.1f}")
     last = None
     for line in found["rows"]:
@@ -204,8 +211,9 @@ def table(found: dict) -> Iterator[str]:
         if line["unit"] == "seconds":
             text += f", {line['result']:.2f} times as fast"
         if line["wanted"] is not None:
-            enough = line["result"] >= line["wanted"] if sign == ">=" else line["result"] <= line["wanted"]
-            wanted = line["wanted"] if line["unit"] == "seconds" else scale * line["wanted"]
+            result, wanted = line["result"], line["wanted"]
+            enough = result >= wanted if sign == ">=" else result <= wanted
+            wanted = wanted if line["unit"] == "seconds" else scale * wanted
             text += f"; wanted {sign} {wanted:g}: {'yes' if enough else 'MISSED'}"
         yield text
 

@@ -67,16 +67,22 @@ CLAIMS = (
           "EU's average accuracy is not better than that of the mechanism",
           "points that EU is above the best beta", ahead("mean", ["eu"], OURS),
           lambda x: x <= 0),
-    Claim("eu-mnist-cla", _ACCURACY, "MNIST, CLA, 10 agents: at beta = 1.5 the average is more than 20 % above EU's",
+    Claim("eu-mnist-cla", _ACCURACY,
+          "MNIST, CLA, 10 agents: at beta = 1.5 the average is more than 20 % above "
+          "EU's",
           "points above EU", ahead("mean", ["cgsv-beta1.5"], ["eu"], ["mnist-10-cla"]),
           lambda x: x > 20),
-    Claim("fairness-high", _FAIRNESS, "the mechanism's degree of fairness is above 80, for every beta on every column",
+    Claim("fairness-high", _FAIRNESS,
+          "the mechanism's degree of fairness is above 80, for every beta on every "
+          "column",
           "fairness", each("rho", OURS, COLUMNS), lambda x: x > HIGH),
     Claim("fedavg-lowest", _FAIRNESS,
           "FedAvg produces the lowest degree of fairness (-45.6)",
           "lowest of another method less FedAvg's lowest", lowest("fedavg"),
           lambda x: x >= 0),
-    Claim("eci-fairer", _FAIRNESS, "ECI is fairer than the mechanism on MNIST with POW (10 and 20 agents) and CLA (10)",
+    Claim("eci-fairer", _FAIRNESS,
+          "ECI is fairer than the mechanism on MNIST with POW (10 and 20 agents) and "
+          "CLA (10)",
           "points above the best beta",
           ahead("rho", ["eci"], OURS, ["mnist-10-pow", "mnist-20-pow", "mnist-10-cla"]),
           lambda x: x > 0),
@@ -87,7 +93,9 @@ CLAIMS = (
                 [method for method in BASELINES
                  if method not in ("standalone", "eci")]),
           lambda x: x >= 0),
-    Claim("eci-slower", _FAIRNESS, "on these columns ECI's time overhead is over 100 times that of the mechanism",
+    Claim("eci-slower", _FAIRNESS,
+          "on these columns ECI's time overhead is over 100 times that of the "
+          "mechanism",
           "times that of CGSV", times("eci", ["mnist-10-pow", "mnist-20-pow"]),
           lambda x: x > 100, both=False),
     Claim("cffl-less-fair", _FAIRNESS,
@@ -124,7 +132,9 @@ CLAIMS = (
     Claim("cffl-times", _TIME, "CFFL takes 5 to 6 times as long as the mechanism",
           "times that of CGSV",
           times("cffl"), lambda x: 5 <= x <= 6, both=False),
-    Claim("efficient", _TIME, "the mechanism is much more efficient than ECI and CFFL: here, twice at least",
+    Claim("efficient", _TIME,
+          "the mechanism is much more efficient than ECI and CFFL: here, twice at "
+          "least",
           "times that of CGSV", lambda source: [*named("ECI", times("eci")(source)),
                                                 *named("CFFL", times("cffl")(source))],
           lambda x: x >= 2, both=False),

@@ -16,14 +16,19 @@ LARGE = {"mean": 3.0, "best": 3.0, "rho": 10.0}
 
 # Why a number differs, where it is understood
 REASONS = {
-    "a": "All agents download the same model, so their accuracies are equal and rho is not defined. The published "
-         "numbers differ from agent to agent, as ours do after local training.",
-    "b": "Under UNI what the agents reach alone differs by chance only; rho is then a correlation of noise.",
-    "c": "The published code tests MR on positive reviews only, ours is a balanced test set: other numbers must "
-         "come out.",
-    "d": "The paper does not define the method completely; ours is one reading of it (chapter \"The competition\").",
+    "a": "All agents download the same model, so their accuracies are equal and rho "
+    "is not defined. The published "
+    "numbers differ from agent to agent, as ours do after local training.",
+    "b": "Under UNI what the agents reach alone differs by chance only; rho is then "
+    "a correlation of noise.",
+    "c": "The published code tests MR on positive reviews only, ours is a balanced "
+    "test set: other numbers must "
+    "come out.",
+    "d": 'The paper does not define the method completely; ours is one reading of it '
+    '(chapter "The competition").',
     "e": "Agents with equally many samples download everything under DW: it is FedAvg.",
-    "f": "Our copy of the data set is not the original one, see the page of the chapter \"Data and partitions\".",
+    "f": 'Our copy of the data set is not the original one, see the page of the '
+    'chapter "Data and partitions".',
     "?": "Not understood.",
 }
 READINGS = ("qffl", "cffl", "eci", "rr", "eu")
@@ -42,8 +47,11 @@ class Compared(NamedTuple):
         """Ours, averaged over the seeds, less the published one, for the conventions in
         which both are defined."""
         means = (_mean(values) for values in (self.downloaded, self.trained))
-        return [mean - self.published for mean in means
-                if not math.isnan(mean - self.published)]
+        return [
+            mean - self.published
+            for mean in means
+            if not math.isnan(mean - self.published)
+        ]
 
 
 def _mean(values: Values) -> float:
@@ -51,11 +59,14 @@ def _mean(values: Values) -> float:
     return sum(known) / len(known) if known else math.nan
 
 
-def compared(paper: Path, results: Path, quantity: str, method: str,
-             column: str) -> Compared:
+def compared(
+    paper: Path, results: Path, quantity: str, method: str, column: str
+) -> Compared:
     """A number of Table 1 or 2. quantity: a key of `QUANTITIES`."""
-    ours = (getattr(Recorded(results, convention), quantity)(method, column)
-            for convention in tables.CONVENTIONS)
+    ours = (
+        getattr(Recorded(results, convention), quantity)(method, column)
+        for convention in tables.CONVENTIONS
+    )
     return Compared(_mean(getattr(Published(paper), quantity)(method, column)), *ours)
 
 
@@ -77,18 +88,31 @@ def reasons(results: Path, method: str, column: str, found: dict[str, Compared])
 
 def _reasons(results: Path, quantity: str, method: str, column: str) -> set[str]:
     partition = column.rpartition("-")[2]
-    record = next(record for seed in range(5)
-                  if (record := tables.read(results, column, method, seed)))
-    holds = {"b": quantity == "rho" and partition == "uni",
-             "c": column.startswith("mr-"), "d": method in READINGS,
-             "e": method == "dw" and partition != "pow" and quantity != "mean",
-             "f": not record.about["data"]["original"]}
+    record = next(
+        record
+        for seed in range(5)
+        if (record := tables.read(results, column, method, seed))
+    )
+    holds = {
+        "b": quantity == "rho" and partition == "uni",
+        "c": column.startswith("mr-"),
+        "d": method in READINGS,
+        "e": method == "dw" and partition != "pow" and quantity != "mean",
+        "f": not record.about["data"]["original"],
+    }
     return {letter for letter, applies in holds.items() if applies}
 
 
-HEADER = ("method",
-          *(f"{name}, {part}" for name in QUANTITIES.values()
-            for part in ("paper", *tables.CONVENTIONS)), "seeds", "why")
+HEADER = (
+    "method",
+    *(
+        f"{name}, {part}"
+        for name in QUANTITIES.values()
+        for part in ("paper", *tables.CONVENTIONS)
+    ),
+    "seeds",
+    "why",
+)
 
 
 def rows(paper: Path, results: Path, column: str) -> list[list[str]]:
@@ -96,39 +120,53 @@ def rows(paper: Path, results: Path, column: str) -> list[list[str]]:
     below, the difference."""
     lines = []
     for method in METHODS:
-        found = {quantity: compared(paper, results, quantity, method, column)
-                 for quantity in QUANTITIES}
+        found = {
+            quantity: compared(paper, results, quantity, method, column)
+            for quantity in QUANTITIES
+        }
         cells = []
         for quantity, one in found.items():
             digits = 2 if quantity == "rho" else 0
-            cells.append(MISSING if math.isnan(one.published)
-                         else f"{one.published:.{digits}f}")
-            cells += [_ours(values, one.published)
-                      for values in (one.downloaded, one.trained)]
+            cells.append(
+                MISSING if math.isnan(one.published) else f"{one.published:.{digits}f}"
+            )
+            cells += [
+                _ours(values, one.published) for values in (one.downloaded, one.trained)
+            ]
         seeds = len(found["mean"].downloaded)
-        lines.append([tables.method_label(method), *cells,
-                      str(seeds) if seeds else MISSING,
-                      reasons(results, method, column, found)])
+        lines.append(
+            [
+                tables.method_label(method),
+                *cells,
+                str(seeds) if seeds else MISSING,
+                reasons(results, method, column, found),
+            ]
+        )
     return lines
 
 
 def _ours(values: Values, published: float) -> str:
     difference = _mean(values) - published
-    return spread(values.values()) + ("" if math.isnan(difference)
-                                      else f"\n({difference:+.1f})")
+    return spread(values.values()) + (
+        "" if math.isnan(difference) else f"\n({difference:+.1f})"
+    )
 
 
-def distance(paper: Path, results: Path, method: str, quantity: str,
-             columns) -> dict[str, float]:
+def distance(
+    paper: Path, results: Path, method: str, quantity: str, columns
+) -> dict[str, float]:
     """Mean absolute difference from the paper over the columns, by the convention; nan
     where there is none."""
     found = {}
     for convention in tables.CONVENTIONS:
-        pairs = (compared(paper, results, quantity, method, column)
-                 for column in columns)
-        known = [abs(gap) for one in pairs
-                 if not
-                 math.isnan(gap := _mean(getattr(one, convention)) - one.published)]
+        pairs = (
+            compared(paper, results, quantity, method, column) for column in columns
+        )
+        known = [
+            abs(gap)
+            for one in pairs
+            if not math.isnan(gap := _mean(getattr(one, convention)) - one.published)
+        ]
         found[convention] = sum(known) / len(known) if known else math.nan
     return found
 
@@ -139,10 +177,14 @@ def overheads(paper: Path, results: Path) -> list[list[str]]:
     published, recorded = Published(paper), Recorded(results)
     lines = []
     for method in TIMED:
-        pairs = ((published.ratio(method, column), recorded.ratio(method, column))
-                 for column in overhead.COLUMNS)
-        cells = (f"{_written(theirs, '{:g}'.format)}\n{_written(ours, rounded)}"
-                 for theirs, ours in pairs)
+        pairs = (
+            (published.ratio(method, column), recorded.ratio(method, column))
+            for column in overhead.COLUMNS
+        )
+        cells = (
+            f"{_written(theirs, '{:g}'.format)}\n{_written(ours, rounded)}"
+            for theirs, ours in pairs
+        )
         lines.append([tables.method_label(method), *cells])
     return lines
 

@@ -13,8 +13,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     line break within one stays."""
 
     def line(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{_escaped(cell)}</{tag}>"
-                                for cell in cells) + "</tr>"
+        return (
+            "<tr>"
+            + "".join(f"<{tag}>{_escaped(cell)}</{tag}>" for cell in cells)
+            + "</tr>"
+        )
 
     body = "\n".join(line(row, "td") for row in rows)
     return _box('class="table"', line(header, "th"), f"\n{body}\n")
@@ -39,8 +42,10 @@ def grouped(header: Sequence[str], rows: Sequence[Row], fold: str = "") -> str:
             texts = _styled("th", group, f"{line}vertical-align: top; ", spans) + texts
         body.append(f'<tr style="background: none">{texts}</tr>')
         last = group
-    head = "".join(_styled("th", text, "vertical-align: bottom; ", ' scope="col"')
-                   for text in header)
+    head = "".join(
+        _styled("th", text, "vertical-align: bottom; ", ' scope="col"')
+        for text in header
+    )
     style = "font-size: .85em; white-space: nowrap; border-collapse: collapse"
     found = _box(f'style="{style}"', f"<tr>{head}</tr>", "".join(body))
     return folded(fold, found) if fold else found
@@ -48,7 +53,8 @@ def grouped(header: Sequence[str], rows: Sequence[Row], fold: str = "") -> str:
 
 def folded(summary: str, inside: str, is_open: bool = False) -> str:
     """Something that a click unfolds."""
-    return f"<details{' open' if is_open else ''}><summary>{html.escape(summary)}</summary>\n{inside}</details>"
+    start = f"<details{' open' if is_open else ''}><summary>{html.escape(summary)}"
+    return f"{start}</summary>\n{inside}</details>"
 
 
 def _escaped(text: str) -> str:
@@ -56,12 +62,15 @@ def _escaped(text: str) -> str:
 
 
 def _styled(tag: str, text: str, style: str, attributes: str = "") -> str:
-    return f'<{tag}{attributes} style="{style}padding: .15em .6em; text-align: left">{_escaped(text)}</{tag}>'
+    return (f'<{tag}{attributes} style="{style}padding: .15em .6em; text-align: '
+            f'left">{_escaped(text)}</{tag}>')
 
 
 def _box(attributes: str, head: str, body: str) -> str:
-    return (f'<div style="overflow-x: auto"><table {attributes}>\n<thead>{head}</thead>\n'
-            f"<tbody>{body}</tbody></table></div>")
+    return (
+        f'<div style="overflow-x: auto"><table {attributes}>\n<thead>{head}</thead>\n'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def spread(numbers: Iterable[float], digits: int = 1) -> str:
@@ -79,7 +88,11 @@ def spread(numbers: Iterable[float], digits: int = 1) -> str:
     text = f"{round(sum(defined) / len(defined), digits) + 0.0:.{digits}f}"
     if len(defined) > 1:
         text += f" ± {(max(defined) - min(defined)) / 2:.{digits}f}"
-    return text if len(defined) == len(numbers) else f"{text} ({len(defined)} of {len(numbers)})"
+    return (
+        text
+        if len(defined) == len(numbers)
+        else f"{text} ({len(defined)} of {len(numbers)})"
+    )
 
 
 def rounded(number: float) -> str:
@@ -87,4 +100,8 @@ def rounded(number: float) -> str:
     if number == 0 or math.isnan(number):
         return "0" if number == 0 else UNDEFINED
     digits = 1 - math.floor(math.log10(abs(number)))
-    return f"{number:.1e}" if abs(number) < 1e-4 else f"{round(number, digits):,.{max(digits, 0)}f}"
+    return (
+        f"{number:.1e}"
+        if abs(number) < 1e-4
+        else f"{round(number, digits):,.{max(digits, 0)}f}"
+    )

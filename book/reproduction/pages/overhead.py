@@ -8,8 +8,15 @@ from typing import NamedTuple
 
 from fairfl.runs.records import Record
 
-COLUMNS = ("mnist-5-pow", "mnist-10-pow", "mnist-20-pow", "cifar10-5-pow",
-           "cifar10-10-pow", "mr-5-pow", "sst-5-pow")
+COLUMNS = (
+    "mnist-5-pow",
+    "mnist-10-pow",
+    "mnist-20-pow",
+    "cifar10-5-pow",
+    "cifar10-10-pow",
+    "mr-5-pow",
+    "sst-5-pow",
+)
 
 
 class Seconds(NamedTuple):
@@ -30,10 +37,13 @@ def seconds(record: Record) -> Seconds:
     Raises:
         ValueError: a record of one round.
     """
-    mechanism, training = (record.history[f"seconds_{part}"][1:]
-                           for part in ("mechanism", "training"))
+    mechanism, training = (
+        record.history[f"seconds_{part}"][1:] for part in ("mechanism", "training")
+    )
     if not len(training):
-        raise ValueError("a run of one round has nothing but its first round, which is not timed")
+        raise ValueError(
+            "a run of one round has nothing but its first round, which is not timed"
+        )
     return Seconds(float(mechanism.sum()), float(training.sum()))
 
 
@@ -54,13 +64,21 @@ def implied_training(paper: Path) -> list[Implied]:
         rows = list(csv.DictReader(file))
     found = []
     for row in rows:
-        overhead, ratio = Decimal(row["overhead_seconds"]), Decimal(row["overhead_over_training"])
+        overhead, ratio = (
+            Decimal(row["overhead_seconds"]),
+            Decimal(row["overhead_over_training"]),
+        )
         over, under = (_half_a_unit(number) for number in (overhead, ratio))
         column = f"{row['dataset'].lower().replace('-', '')}-{row['agents']}"
-        found.append(Implied(row["method"], column,
-                             float((overhead - over) / (ratio + under)),
-                             float(overhead / ratio),
-                             float((overhead + over) / (ratio - under))))
+        found.append(
+            Implied(
+                row["method"],
+                column,
+                float((overhead - over) / (ratio + under)),
+                float(overhead / ratio),
+                float((overhead + over) / (ratio - under)),
+            )
+        )
     return found
 
 
@@ -74,6 +92,7 @@ def at_odds(implied: list[Implied]) -> list[Implied]:
     outside of the time that suits most methods. Empty where one time suits all of
     them."""
     ends = sorted({one.low for one in implied})
-    best = max(ends,
-               key=lambda time: sum(one.low <= time <= one.high for one in implied))
+    best = max(
+        ends, key=lambda time: sum(one.low <= time <= one.high for one in implied)
+    )
     return [one for one in implied if not one.low <= best <= one.high]

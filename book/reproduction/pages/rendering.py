@@ -8,13 +8,22 @@ from torch import Tensor
 from book.reproduction import plan
 from book.reproduction.base import METHODS, Column
 from book.reproduction.pages.markup import MISSING, UNDEFINED, grouped, spread
-from book.reproduction.pages.tables import Cell, as_published, cell, column_label, method_label, published
+from book.reproduction.pages.tables import (
+    Cell,
+    as_published,
+    cell,
+    column_label,
+    method_label,
+    published,
+)
 
 
 def accuracy(found: Cell | None) -> str:
     """As in Table 1, "83.1 ± 1.2 (84.7)": average over the agents, and the best agent's
     in brackets, in percent."""
-    return MISSING if found is None else f"{spread(found.mean)} ({found.best.mean():.1f})"
+    return (
+        MISSING if found is None else f"{spread(found.mean)} ({found.best.mean():.1f})"
+    )
 
 
 def fairness(found: Cell | None) -> str:
@@ -23,12 +32,20 @@ def fairness(found: Cell | None) -> str:
     if found is None or found.alone is None:
         return MISSING
     text, points = spread(found.fairness, 0), (found.best - found.worst).mean()
-    return text if text == UNDEFINED else f"{text}, on {points:.{1 if points < 9.95 else 0}f}"
+    return (
+        text
+        if text == UNDEFINED
+        else f"{text}, on {points:.{1 if points < 9.95 else 0}f}"
+    )
 
 
 def published_accuracy(numbers: dict[str, float] | None) -> str:
     """A cell of Table 1 as published, "74 (95)"."""
-    return f"{numbers['mean_accuracy']:g} ({numbers['max_accuracy']:g})" if numbers else MISSING
+    return (
+        f"{numbers['mean_accuracy']:g} ({numbers['max_accuracy']:g})"
+        if numbers
+        else MISSING
+    )
 
 
 def published_fairness(numbers: dict[str, float] | None) -> str:
@@ -54,8 +71,13 @@ TABLES: dict[str, tuple[Callable, Callable]] = {
 }
 
 
-def beside_paper(results: str | Path, paper: str | Path, columns: Sequence[Column],
-                 name: str, fold: str = "") -> str:
+def beside_paper(
+    results: str | Path,
+    paper: str | Path,
+    columns: Sequence[Column],
+    name: str,
+    fold: str = "",
+) -> str:
     """A part of Table 1 or 2 as HTML: for each method, ours in both conventions above
     what the paper says.
 
@@ -70,41 +92,62 @@ def beside_paper(results: str | Path, paper: str | Path, columns: Sequence[Colum
         mechanism = METHODS[method][0]
         if mechanism == "standalone" and name == "table2_fairness":
             continue  # it is what the others are compared with
-        kinds = ("downloaded",) if mechanism == "standalone" else ("downloaded",
-                                                                   "trained")
+        kinds = (
+            ("downloaded",) if mechanism == "standalone" else ("downloaded", "trained")
+        )
         for convention in kinds:
             label = "ours" if len(kinds) == 1 else convention
-            rows.append((method_label(method), label,
-                         [ours(cell(results, c, method, convention)) for c in columns]))
+            rows.append(
+                (
+                    method_label(method),
+                    label,
+                    [ours(cell(results, c, method, convention)) for c in columns],
+                )
+            )
         said = [numbers.get((*as_published(method), c.name)) for c in columns]
         if any(said):
-            rows.append((method_label(method), "paper",
-                         [theirs(cell_) for cell_ in said]))
-    return grouped(["", "",
-                    *(f"{column_label(c)}\n{seeds(results, c)}" for c in columns)],
-                   rows, fold)
+            rows.append(
+                (method_label(method), "paper", [theirs(cell_) for cell_ in said])
+            )
+    return grouped(
+        ["", "", *(f"{column_label(c)}\n{seeds(results, c)}" for c in columns)],
+        rows,
+        fold,
+    )
 
 
 def seeds(results: str | Path, column: Column) -> str:
     """How many seeds are recorded of the methods of a column: "3 seeds", "1 to 3
     seeds", "nothing recorded"."""
-    counts = [len(found.seeds) if (found := cell(results, column, method)) else 0
-              for method in METHODS]
+    counts = [
+        len(found.seeds) if (found := cell(results, column, method)) else 0
+        for method in METHODS
+    ]
     low, high = min(counts), max(counts)
     if high == 0:
         return "nothing recorded"
     return f"{low if low == high else f'{low} to {high}'} seed{'s' if high > 1 else ''}"
 
 
-def missing(results: str | Path, columns: Iterable[Column],
-            target: str = "table1") -> list[str]:
+def missing(
+    results: str | Path, columns: Iterable[Column], target: str = "table1"
+) -> list[str]:
     """The commands that fill what is missing in these columns, one a data set."""
     gaps = {}
     for column in columns:
-        wanted = [(method, seed) for seed in plan.SEEDS.get(column, (0,))
-                  for method in METHODS]
-        gone = [pair for pair in wanted
-                if cell(results, column, pair[0], seeds=(pair[1],)) is None]
+        wanted = [
+            (method, seed)
+            for seed in plan.SEEDS.get(column, (0,))
+            for method in METHODS
+        ]
+        gone = [
+            pair
+            for pair in wanted
+            if cell(results, column, pair[0], seeds=(pair[1],)) is None
+        ]
         gaps[column.dataset] = gaps.get(column.dataset, 0) + len(gone)
-    return [f"python -m book.reproduction {target} --dataset {dataset}   # {count} runs"
-            for dataset, count in gaps.items() if count]
+    return [
+        f"python -m book.reproduction {target} --dataset {dataset}   # {count} runs"
+        for dataset, count in gaps.items()
+        if count
+    ]

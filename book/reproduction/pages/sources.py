@@ -89,10 +89,14 @@ class Published:
 
     def noise(self, quantity: str, agent: int) -> Values:
         with (self.paper / "fig2_label_noise.csv").open() as file:
-            row = next(row for row in csv.DictReader(file)
-                       if int(row["agent"]) == agent)
-        return {0: float(row[{"psi": "mean_psi",
-                              "sparsity": "mean_sparsity_percent"}[quantity]])}
+            row = next(
+                row for row in csv.DictReader(file) if int(row["agent"]) == agent
+            )
+        return {
+            0: float(
+                row[{"psi": "mean_psi", "sparsity": "mean_sparsity_percent"}[quantity]]
+            )
+        }
 
     def grid(self, quantity: str, alpha: float, gamma: float, beta: float) -> Values:
         return {}
@@ -113,8 +117,11 @@ class Recorded:
 
     def _cell(self, quantity: str, method: str, column: str) -> Values:
         cell = tables.cell(self.results, column, method, self.convention)
-        return dict(zip(cell.seeds, getattr(cell, quantity).tolist(),
-                        strict=True)) if cell else {}
+        return (
+            dict(zip(cell.seeds, getattr(cell, quantity).tolist(), strict=True))
+            if cell
+            else {}
+        )
 
     def mean(self, method: str, column: str) -> Values:
         return self._cell("mean", method, column)
@@ -127,8 +134,9 @@ class Recorded:
             return {}
         found = {}
         for seed in self._cell("mean", method, column):
-            cell = tables.cell(self.results, column, method, self.convention,
-                               seeds=(seed,))
+            cell = tables.cell(
+                self.results, column, method, self.convention, seeds=(seed,)
+            )
             # Else nothing is known, which is not the same as undefined
             if cell.alone is not None:
                 found[seed] = float(cell.fairness[0])
@@ -136,8 +144,9 @@ class Recorded:
 
     def _timing(self, method: str, column: str) -> overhead.Seconds | None:
         dataset, agents, partition = column.split("-")
-        record = tables.read(self.results, Column(dataset, int(agents), partition),
-                             method, 0, "timing")
+        record = tables.read(
+            self.results, Column(dataset, int(agents), partition), method, 0, "timing"
+        )
         return overhead.seconds(record) if record else None
 
     def seconds(self, method: str, column: str) -> Values:
@@ -151,10 +160,13 @@ class Recorded:
         for seed in SEEDS:
             if (file := self.results / f"fig2-mnist-seed{seed}.json").exists():
                 record = records.load(file)
-                psi, kept = (record.history[name].double().mean(0)
-                             for name in ("psi", "q"))
-                values = {"psi": psi,
-                          "sparsity": 100 * (1 - kept / record.about["parameters"])}
+                psi, kept = (
+                    record.history[name].double().mean(0) for name in ("psi", "q")
+                )
+                values = {
+                    "psi": psi,
+                    "sparsity": 100 * (1 - kept / record.about["parameters"]),
+                }
                 found[seed] = float(values[quantity][agent - 1])
         return found
 
@@ -162,19 +174,28 @@ class Recorded:
     def _grid(self) -> dict[tuple[float, float, float], dict[int, dict[str, float]]]:
         found = {}
         for run in plan.grid():
-            alone = tables.read(self.results, "digits-5-pow", "standalone",
-                                run.settings.seed)
+            alone = tables.read(
+                self.results, "digits-5-pow", "standalone", run.settings.seed
+            )
             if alone is None or not run.path(self.results).exists():
                 continue
-            accuracy = 100 * records.load(run.path(self.results)).history[tables.CONVENTIONS[self.convention]][-1]
+            accuracy = (
+                100
+                * records.load(run.path(self.results)).history[
+                    tables.CONVENTIONS[self.convention]
+                ][-1]
+            )
             before = 100 * alone.history["test_accuracy"][-1]
             options = run.settings.mechanism_options
             key = options["alpha"], run.settings.gamma.first, options["beta"]
             found.setdefault(key, {})[run.settings.seed] = {
                 "gain": float((accuracy - before).mean()),
-                "rho": float(metrics.fairness(before, accuracy))}
+                "rho": float(metrics.fairness(before, accuracy)),
+            }
         return found
 
     def grid(self, quantity: str, alpha: float, gamma: float, beta: float) -> Values:
-        return {seed: values[quantity]
-                for seed, values in self._grid.get((alpha, gamma, beta), {}).items()}
+        return {
+            seed: values[quantity]
+            for seed, values in self._grid.get((alpha, gamma, beta), {}).items()
+        }

@@ -21,11 +21,24 @@ from fairfl.runs import records
 from fairfl.runs.records import Record
 
 # Methods and data sets as the published tables call them
-PUBLISHED_METHODS = {"standalone": "Standalone", "fedavg": "FedAvg", "qffl": "q-FFL",
-                     "cffl": "CFFL", "eci": "ECI", "dw": "DW", "rr": "RR", "eu": "EU",
-                     "cgsv": "CGSV"}
-PUBLISHED_DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "mr": "MR", "sst": "SST",
-                      "digits": "digits"}
+PUBLISHED_METHODS = {
+    "standalone": "Standalone",
+    "fedavg": "FedAvg",
+    "qffl": "q-FFL",
+    "cffl": "CFFL",
+    "eci": "ECI",
+    "dw": "DW",
+    "rr": "RR",
+    "eu": "EU",
+    "cgsv": "CGSV",
+}
+PUBLISHED_DATASETS = {
+    "mnist": "MNIST",
+    "cifar10": "CIFAR-10",
+    "mr": "MR",
+    "sst": "SST",
+    "digits": "digits",
+}
 CONVENTIONS = {"downloaded": "test_accuracy", "trained": "trained_test_accuracy"}
 
 
@@ -75,8 +88,9 @@ class Cell(NamedTuple):
         Raises:
             KeyError: it is not recorded.
         """
-        return torch.stack([record.history[name][-1].double()
-                            for record in self.records])
+        return torch.stack(
+            [record.history[name][-1].double() for record in self.records]
+        )
 
     def _with_alone(self, function) -> Tensor:
         if self.alone is None:
@@ -85,8 +99,11 @@ class Cell(NamedTuple):
 
 
 def cell(
-    results: str | Path, column: str | Column, method: str,
-    convention: str = "downloaded", variant: str = "",
+    results: str | Path,
+    column: str | Column,
+    method: str,
+    convention: str = "downloaded",
+    variant: str = "",
     seeds: tuple[int, ...] = tuple(range(5)),
 ) -> Cell | None:
     """What is recorded of a method (a key of `METHODS`) on a column (a key of
@@ -103,35 +120,47 @@ def cell(
     column = _column(column)
     if method not in METHODS | TIMED or convention not in CONVENTIONS:
         raise ValueError(f"unknown method {method!r} or convention {convention!r}")
-    found = {seed: record for seed in seeds
-             if (record := read(results, column, method, seed, variant))}
+    found = {
+        seed: record
+        for seed in seeds
+        if (record := read(results, column, method, seed, variant))
+    }
     if not found:
         return None
     alone = {seed: read(results, column, "standalone", seed) for seed in found}
-    return Cell(tuple(found), _accuracies(found.values(), convention),
-                _accuracies(alone.values(), "downloaded") if all(alone.values())
-                else None, tuple(found.values()))
+    return Cell(
+        tuple(found),
+        _accuracies(found.values(), convention),
+        _accuracies(alone.values(), "downloaded") if all(alone.values()) else None,
+        tuple(found.values()),
+    )
 
 
-def differences(ours: Cell, other: Cell,
-                of: Callable[[Cell], Tensor] = lambda found: found.mean) -> Tensor:
+def differences(
+    ours: Cell, other: Cell, of: Callable[[Cell], Tensor] = lambda found: found.mean
+) -> Tensor:
     """of(ours) - of(other) for each seed that both have, (S,): two methods on the same
     agents from the same start.
 
     Args:
         of: one number a seed, the average accuracy unless something else is asked for.
     """
-    a, b = (dict(zip(found.seeds, of(found).tolist(), strict=True))
-            for found in (ours, other))
-    return torch.tensor([a[seed] - b[seed] for seed in a if seed in b],
-                        dtype=torch.float64)
+    a, b = (
+        dict(zip(found.seeds, of(found).tolist(), strict=True))
+        for found in (ours, other)
+    )
+    return torch.tensor(
+        [a[seed] - b[seed] for seed in a if seed in b], dtype=torch.float64
+    )
 
 
-def read(results: str | Path, column: str | Column, method: str, seed: int,
-         variant: str = "") -> Record | None:
+def read(
+    results: str | Path, column: str | Column, method: str, seed: int, variant: str = ""
+) -> Record | None:
     """The record of one run, or None."""
-    name = "-".join([_column(column).name, method, *([variant] if variant else []),
-                     f"seed{seed}"])
+    name = "-".join(
+        [_column(column).name, method, *([variant] if variant else []), f"seed{seed}"]
+    )
     file = Path(results) / f"runs/{name}.json"
     return _load(file, file.stat().st_mtime_ns) if file.exists() else None
 
@@ -146,13 +175,16 @@ def _column(column: str | Column) -> Column:
     if isinstance(column, Column):
         return column
     if column not in plan.COLUMNS:
-        raise ValueError(f"unknown column {column!r}; known are {', '.join(plan.COLUMNS)}")
+        raise ValueError(
+            f"unknown column {column!r}; known are {', '.join(plan.COLUMNS)}"
+        )
     return plan.COLUMNS[column]
 
 
 def _accuracies(found, convention: str) -> Tensor:
-    return 100 * torch.stack([record.history[CONVENTIONS[convention]][-1].double()
-                              for record in found])
+    return 100 * torch.stack(
+        [record.history[CONVENTIONS[convention]][-1].double() for record in found]
+    )
 
 
 @cache
@@ -170,8 +202,11 @@ def published(paper: Path, table: str) -> dict[tuple[str, str, str], dict[str, f
     datasets = {name: key for key, name in PUBLISHED_DATASETS.items()}
     found = {}
     for row in rows:
-        names = [datasets[row.pop("dataset")], row.pop("agents"),
-                 (row.pop("partition", "") or "").lower()]
+        names = [
+            datasets[row.pop("dataset")],
+            row.pop("agents"),
+            (row.pop("partition", "") or "").lower(),
+        ]
         key = row.pop("method"), row.pop("beta", ""), "-".join(filter(None, names))
         found[key] = {name: float(value) for name, value in row.items() if value}
     return found
@@ -181,7 +216,9 @@ def as_published(method: str) -> tuple[str, str]:
     """The method and its beta as the published tables write them: "cgsv-beta1.2" ->
     ("CGSV", "1.2")."""
     mechanism, options = {**METHODS, **TIMED}[method]
-    return PUBLISHED_METHODS[mechanism], f"{options['beta']:g}" if "beta" in options else ""
+    return PUBLISHED_METHODS[
+        mechanism
+    ], f"{options['beta']:g}" if "beta" in options else ""
 
 
 def method_label(method: str) -> str:
@@ -196,6 +233,7 @@ def method_label(method: str) -> str:
 
 def column_label(column: str | Column) -> str:
     """ "mnist-10-cla" -> "MNIST 10 CLA"."""
-    dataset, agents, partition = (column.name if isinstance(column, Column)
-                                  else column).split("-")
+    dataset, agents, partition = (
+        column.name if isinstance(column, Column) else column
+    ).split("-")
     return f"{PUBLISHED_DATASETS[dataset]} {agents} {partition.upper()}"

@@ -79,14 +79,24 @@ def judge(claim: Claim, source: Source) -> Verdict:
             votes = {claim.bears_out(value) for value in known}
             side = split if len(votes) == 2 else yes if votes.pop() else no
             side.append((what, sum(known) / len(known)))
-    state = _state(claim.needed, len(yes), len(no), len(split), undefined,
-                   missing) or source.absent
-    return Verdict(state, tuple(yes), tuple(no), tuple(split), undefined, missing,
-                   (min(counts, default=0), max(counts, default=0)))
+    state = (
+        _state(claim.needed, len(yes), len(no), len(split), undefined, missing)
+        or source.absent
+    )
+    return Verdict(
+        state,
+        tuple(yes),
+        tuple(no),
+        tuple(split),
+        undefined,
+        missing,
+        (min(counts, default=0), max(counts, default=0)),
+    )
 
 
-def _state(needed: str, yes: int, no: int, split: int, undefined: int,
-           missing: int) -> str:
+def _state(
+    needed: str, yes: int, no: int, split: int, undefined: int, missing: int
+) -> str:
     known = yes + no + split
     if not known:
         return "not defined" if undefined else ""
@@ -120,12 +130,16 @@ def describe(claim: Claim, verdict: Verdict) -> str:
     elif known:
         numbers = [number for _, number in known]
         parts.append(f"{len(verdict.borne_out)} of {len(known)} numbers bear it out")
-        parts.append(f"they lie between {rounded(min(numbers))} and {rounded(max(numbers))} ({claim.measure})")
+        parts.append(
+            f"they lie between {rounded(min(numbers))} and {rounded(max(numbers))} "
+            f"({claim.measure})"
+        )
         if claim.needed == "any":
             parts += _named("with", verdict.borne_out)
         else:
-            parts += _named("against it", verdict.refuted) + _named("seeds disagree on",
-                                                                    verdict.split)
+            parts += _named("against it", verdict.refuted) + _named(
+                "seeds disagree on", verdict.split
+            )
     if verdict.undefined:
         parts.append(f"{verdict.undefined} not defined")
     if known and verdict.missing:
@@ -137,8 +151,10 @@ def _named(word: str, items: tuple[tuple[str, float], ...]) -> list[str]:
     if not items:
         return []
     named = "; ".join(f"{what}: {rounded(number)}" for what, number in items[:SHOWN])
-    return [f"{word} {named}"
-            + (f"; and {len(items) - SHOWN} more" if len(items) > SHOWN else "")]
+    return [
+        f"{word} {named}"
+        + (f"; and {len(items) - SHOWN} more" if len(items) > SHOWN else "")
+    ]
 
 
 def seeds(verdict: Verdict) -> str:
@@ -146,8 +162,11 @@ def seeds(verdict: Verdict) -> str:
     low, high = verdict.seeds
     if not high:
         return ""
-    return ("one seed" if high == 1
-            else f"{high} seeds") if low == high else f"{low} to {high} seeds"
+    return (
+        ("one seed" if high == 1 else f"{high} seeds")
+        if low == high
+        else f"{low} to {high} seeds"
+    )
 
 
 def card(claim: Claim, found: dict[str, Verdict]) -> str:
@@ -159,10 +178,15 @@ def card(claim: Claim, found: dict[str, Verdict]) -> str:
             continue
         name = name if claim.both or not number else "ours"
         count = f", {seeds(verdict)}" if number and seeds(verdict) else ""
-        lines.append(f"<li>{escape(name)}: <strong>{verdict.state}</strong>{count}. "
-                     f"{escape(describe(claim, verdict))}</li>")
-    return (f'<div style="margin: 0 0 1.4em 0"><p style="margin: 0"><strong>{escape(_sentence(claim.says))}</strong> '
-            f"({escape(claim.where)})</p>\n<ul>\n" + "\n".join(lines) + "\n</ul></div>\n")
+        lines.append(
+            f"<li>{escape(name)}: <strong>{verdict.state}</strong>{count}. "
+            f"{escape(describe(claim, verdict))}</li>"
+        )
+    return (
+        '<div style="margin: 0 0 1.4em 0"><p style="margin: '
+        f'0"><strong>{escape(_sentence(claim.says))}</strong> '
+        f"({escape(claim.where)})</p>\n<ul>\n" + "\n".join(lines) + "\n</ul></div>\n"
+    )
 
 
 def _sentence(text: str) -> str:
