@@ -56,7 +56,8 @@ def _answer(module: nn.Module, name: str, x: Tensor) -> Tensor:
     try:
         logits, first = module(two.clone()), module(two[[0, 0]])
     except Exception as error:
-        raise ValueError(f"{name}: the network does not take {what}: {error}") from error
+        message = f"{name}: the network does not take {what}: {error}"
+        raise ValueError(message) from error
     fits = isinstance(logits, Tensor) and logits.ndim == 2 and len(logits) == 2
     if not fits or logits.shape[1] < 2:
         raise NotAClassifier(

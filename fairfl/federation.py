@@ -87,7 +87,8 @@ class Federation:
         _inputs.check_attacks(self.attacks, [agent.key for agent in self.agents])
         self._classes, self._unmeasured = _inputs.check(
             self.module, self.agents, mechanism, local,
-            {"test": self.test, "validation": self.validation}, buffers, callable(train))
+            {"test": self.test, "validation": self.validation}, buffers,
+            own_loop=callable(train))
         if callable(train):
             self.backend, self.train = "custom", train
         else:

@@ -443,7 +443,7 @@ def test_a_network_in_bfloat16(train):
     agents = [agent._replace(x=agent.x.to(half)) for agent in some((9, 12))]
     test = agents[0].x, agents[0].y
     network = module(lambda: nn.Linear(6, 8), nn.Tanh, lambda: nn.Linear(8, 3)).to(half)
-    for mechanism in (FedAvg(),):
+    for mechanism in (FedAvg(), CGSV()):
         fed = build(agents, network, mechanism=mechanism, train=train, test=test)
         seen = (
             probes.log,

@@ -41,8 +41,9 @@ class TextCNN(nn.Module):
     ) -> None:
         super().__init__()
         if min(vocabulary, classes, maps, *kernels) < 1 or not kernels:
-            raise ValueError("vocabulary, classes, maps and kernels must be at least 1, "
-                             f"not {vocabulary}, {classes}, {maps} and {tuple(kernels)}")
+            raise ValueError(
+                "vocabulary, classes, maps and kernels must be at least 1, not "
+                f"{vocabulary}, {classes}, {maps} and {tuple(kernels)}")
         self.kernels, self.maps = tuple(kernels), maps
         self.embedding = nn.Embedding(vocabulary, self.width, padding_idx=0)
         # Of the words of a window
