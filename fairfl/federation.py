@@ -32,8 +32,7 @@ class Federation:
             present parameters are w_0; the module itself is copied and never changed.
         mechanism: see `fairfl.mechanisms`.
         local: the agents' training.
-        gamma: Gamma_t, the length to which updates are normalised; a number is a
-            constant.
+        gamma: Gamma_t, the length to which updates are normalised; a number stays.
         test: (x, y) for the test accuracy; only probes look at it.
         validation: (x, y) for mechanisms that ask for it.
         seed: of all random draws.
@@ -114,8 +113,7 @@ class Federation:
             self._initial_buffers.repeat(agents, 1), self.mechanism.init(self.setting))
 
     def rounds(self, n: int, start: Snapshot | None = None) -> Iterator[Snapshot]:
-        """The snapshots after each of n rounds, from w_0 or from `start`, which stays
-        as it is.
+        """The snapshots after each of n rounds, from w_0 or from `start` (not changed).
 
         Raises:
             UpdateError: an upload is NaN or infinite.
@@ -182,17 +180,14 @@ class Federation:
 
         Args:
             n: rounds.
-            probes: see `fairfl.probes`; default: what the mechanism logs, which costs
-                nothing.
+            probes: see `fairfl.probes`; default: what the mechanism logs, at no cost.
             history: go on after the last round of this history and add to it. A history
                 that was passed in keeps what was recorded when a run is interrupted.
-            progress: show a progress bar, with the mean accuracy where a probe has
-                taken it.
+            progress: show a bar, with the mean accuracy where a probe has taken it.
             after: called after each recorded round.
 
         Raises:
-            UpdateError: as in `rounds`; its attribute `history` holds the rounds
-                before.
+            UpdateError: as in `rounds`; its `history` holds the rounds before.
             ValueError: the history is of other agents, or a probe lacks something.
         """
         from tqdm.auto import tqdm
@@ -229,11 +224,9 @@ class Federation:
         (K,) and (K,), float64.
 
         Args:
-            buffers: (B,) for all models or (K, B); default: those that the network came
-                with.
+            buffers: (B,) for all models or (K, B); default: those of the network given.
 
-        Takes no part in training: nothing is drawn, nothing that training reads is
-        changed.
+        Takes no part in training: nothing is drawn, nothing it reads is changed.
 
         Raises:
             ValueError: network or labels are not those of a classifier.
