@@ -4,9 +4,6 @@ That each chapter gives its stored outputs when it is run again is nbval's part,
 pytest runs over `book/`.
 """
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -175,43 +172,6 @@ def test_only_a_page_of_reference_needs_no_summary_and_no_exercises(demo):
     assert faults(notebook) == []
 
 
-def lines(*sources):
-    """A notebook of code cells, as `switched` reads it from a file."""
-    return new_notebook(cells=[new_code_cell(source) for source in sources])
-
-
-def test_a_switched_chapter_runs_with_each_other_value(tmp_path):
-    path = tmp_path / "demo.ipynb"
-    switch = 'RUN = "a"  # or "b", "bb"'
-    nbformat.write(lines('ALSO = "a"', f"x = 1\n{switch}\nprint(RUN)"), path)
-    found = dict(notebooks.switched(path))
-    assert list(found) == ['RUN = "b"', 'RUN = "bb"']
-    assert found['RUN = "bb"'].cells[1].source == 'x = 1\nRUN = "bb"\nprint(RUN)'
-    notebooks.run(found['RUN = "bb"'], tmp_path)
-    assert found['RUN = "bb"'].cells[1].outputs[0].text == "bb\n"
-    assert switch in path.read_text().replace('\\"', '"')  # nothing is stored
-
-
-def test_a_value_with_which_a_chapter_fails_is_reported(tmp_path, capsys):
-    path = tmp_path / "demo.ipynb"
-    nbformat.write(lines('RUN = "a"  # or "b"', 'assert RUN == "a", "measured on a"'),
-                   path)
-    assert notebooks.run_switched([path]) == 1
-    assert "measured on a" in capsys.readouterr().out
-
-
-def test_the_switched_chapters_are_found():
-    found = {path.stem: [line for line, _ in notebooks.switched(path)]
-             for path in CHAPTERS}
-    assert {name: len(values) for name, values in found.items() if values} == {
-        "accuracy_and_fairness": 1,
-        "altruism": 1,
-        "the_whole_mechanism": 1,
-        "what_fairness_costs": 4,
-        "what_the_agents_receive": 2,
-    }
-
-
 def test_a_third_ignored_cell_is_a_fault(demo):
     notebook = nbformat.read(demo, 4)
     for cell in notebook.cells[1:4]:
@@ -233,67 +193,3 @@ def test_a_third_ignored_cell_is_a_fault(demo):
 )
 def test_the_address_of_a_remote(remote, page):
     assert web_url(remote) == page
-
-
-class Colab:
-    """The setup cell in a process of its own that takes itself for Colab, with
-    `content` in place of /content."""
-
-    def __init__(self, folder):
-        self.content = folder / "content"
-        self.content.mkdir()
-
-    def run(self, url: str) -> subprocess.CompletedProcess:
-        source = notebooks.setup_source(url).replace("/content", str(self.content))
-        program = (
-            "import sys, types\n"
-            "sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
-            f"{source}\n"
-            "import os, fairfl, matplotlib\n"
-            "print(os.getcwd(), os.path.abspath(fairfl.__file__),\n"
-            "      matplotlib.rcParams['figure.facecolor'])"
-        )
-        return subprocess.run([sys.executable, "-c", program], capture_output=True,
-                              text=True, cwd=self.content)
-
-
-@pytest.fixture
-def project(tmp_path):
-    """What the setup cell needs of the project, as a folder to clone or to zip."""
-    folder = tmp_path / "fairfl-main"
-    shutil.copytree(ROOT / "fairfl", folder / "fairfl",
-                    ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "book").mkdir()
-    (folder / "book" / "demo.md").write_text("demo")
-    return folder
-
-
-def test_on_colab_the_setup_cell_clones_a_public_project(tmp_path, project):
-    for command in (["init", "-q"],
-                    ["add", "."],
-                    ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "m"]):
-        subprocess.run(["git", *command], cwd=project, check=True)
-    colab = Colab(tmp_path)
-    for _ in range(2):  # the second chapter on the same machine finds the clone
-        done = colab.run(project.as_uri())
-        assert done.stdout.split() == [str(colab.content / "fairfl/book"),
-                                       str(colab.content / "fairfl/fairfl/__init__.py"),
-                                       "white"], done.stderr
-
-
-def test_on_colab_the_setup_cell_unpacks_an_uploaded_project(tmp_path, project):
-    colab = Colab(tmp_path)
-    shutil.make_archive(str(colab.content / "fairfl"), "zip", root_dir=tmp_path,
-                        base_dir=project.name)
-    done = colab.run("")
-    inside = colab.content / "fairfl" / project.name
-    assert done.stdout.split() == [
-        str(inside / "book"), str(inside / "fairfl/__init__.py"), "white",
-    ], done.stderr
-
-
-def test_on_colab_without_the_project_the_setup_cell_says_what_to_do(tmp_path):
-    done = Colab(tmp_path).run("")
-    assert done.returncode != 0
-    assert "upload it into" in done.stderr
-    assert "fairfl.zip" in done.stderr
