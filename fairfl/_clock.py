@@ -9,14 +9,11 @@ class Clock:
     """Seconds since the last call; a GPU, which works on meanwhile, is waited for."""
 
     def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.last = self._now()
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
+        self.device, self.last = device, 0.0
+        self()
 
     def __call__(self) -> float:
-        before, self.last = self.last, self._now()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        before, self.last = self.last, time.perf_counter()
         return self.last - before

@@ -19,10 +19,7 @@ from fairfl.training import LocalTraining, check_batches
 
 def agents(given: Iterable[Any], device: str | torch.device) -> list[Agent]:
     """Agents with tensors on the device: numpy arrays are copied, keys become text.
-
-    Raises:
-        ValueError: one is not Agent(key, x, y), or a key comes twice.
-    """
+    ValueError if one is not Agent(key, x, y), or a key comes twice."""
     made: list[Agent] = []
     for i, item in enumerate(given):
         if not isinstance(item, tuple) or len(item) not in (3, 4):
@@ -47,14 +44,9 @@ def agents(given: Iterable[Any], device: str | torch.device) -> list[Agent]:
     return made
 
 
-def pair(
-    name: str, given: Any, device: str | torch.device
-) -> tuple[Tensor, Tensor] | None:
-    """(x, y) as tensors on the device.
-
-    Raises:
-        ValueError: something else is given.
-    """
+def pair(name: str, given: Any,
+         device: str | torch.device) -> tuple[Tensor, Tensor] | None:
+    """(x, y) as tensors on the device; ValueError if something else is given."""
     if given is None:
         return None
     if not isinstance(given, tuple | list) or len(given) != 2:
@@ -83,18 +75,12 @@ def _labels(name: str, y: Any, device: str | torch.device) -> Tensor:
 def check(module: nn.Module, agents: Sequence[Agent], mechanism: Mechanism,
           local: LocalTraining, sets: Mapping[str, tuple[Tensor, Tensor] | None],
           buffers: str | None, own_loop: bool) -> tuple[int, str | None]:
-    """Whether agents, network, sets and settings fit each other.
-
-    Args:
-        sets: "test" and "validation".
-        own_loop: the caller brings a function that trains; then network and labels need
-            not be those of a classifier.
-
-    Returns:
-        the number of classes, and why losses and accuracies cannot be taken, if so.
+    """The number of classes, and why losses and accuracies cannot be taken, if so; with
+    an `own_loop`, a function that trains, network and labels may be others than a
+    classifier's. `sets`: "test" and "validation".
 
     Raises:
-        ValueError: something does not fit; the message names it.
+        ValueError: agents, network, sets or settings do not fit each other.
     """
     dtype, names = vectors.flatten(module).dtype, vectors.buffer_names(module)
     if names and buffers not in ("local", "shared"):

@@ -12,8 +12,7 @@ OWN_LOOP = "pass train=, a training loop of your own, see the README"
 
 
 class NotAClassifier(ValueError):
-    """Outputs or labels are not those of a classifier; a training loop of the caller's
-    own may do with them what it likes."""
+    """Outputs or labels are others than a classifier's: for an own training loop."""
 
 
 @torch.no_grad()
@@ -21,12 +20,8 @@ def classes(module: nn.Module, sets: Sequence[Set]) -> int:
     """How many classes the network tells apart. Each shape of samples is tried once, in
     evaluation mode; whole numbers, which may be words out of a vocabulary, in each set.
 
-    Args:
-        sets: their names, x and y.
-
     Raises:
-        ValueError: the network does not take the samples, or a label is none of its
-            classes.
+        ValueError: the network does not take a set, or a label is none of its classes.
         NotAClassifier: its outputs or the labels are not those of a classifier.
     """
     trial, found, seen = copy.deepcopy(module).eval(), 0, set()
@@ -55,9 +50,8 @@ def _answer(module: nn.Module, name: str, x: Tensor) -> Tensor:
             module, two = copy.deepcopy(module).cpu(), two.cpu()
     try:
         logits, first = module(two.clone()), module(two[[0, 0]])
-    except Exception as error:
-        message = f"{name}: the network does not take {what}: {error}"
-        raise ValueError(message) from error
+    except Exception as why:
+        raise ValueError(f"{name}: the network does not take {what}: {why}") from why
     fits = isinstance(logits, Tensor) and logits.ndim == 2 and len(logits) == 2
     if not fits or logits.shape[1] < 2:
         raise NotAClassifier(

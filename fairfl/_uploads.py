@@ -10,12 +10,8 @@ from fairfl.history import History, Snapshot
 
 
 class UpdateError(ValueError):
-    """An agent uploaded something that cannot be aggregated.
-
-    Attributes:
-        agent: its key. round: the round t. history: what was recorded before, where
-            `Federation.run` was running.
-    """
+    """What `agent` uploaded in `round` cannot be aggregated; `history` is what
+    `Federation.run` recorded before."""
 
     def __init__(self, agent: str, t: int, what: str) -> None:
         super().__init__(f"the update of agent {agent!r} in round {t} {what}")
@@ -24,11 +20,7 @@ class UpdateError(ValueError):
 
 
 def check_finite(keys: Sequence[str], last: Snapshot, updates: Tensor) -> None:
-    """That the updates (N, D) of the round after `last` can be summed.
-
-    Raises:
-        UpdateError: one is NaN or infinite.
-    """
+    """UpdateError if one of the updates (N, D) after `last` is NaN or infinite."""
     for key, upload in zip(keys, updates, strict=True):
         # A sum is NaN or infinite if an entry is, and six times as fast; it may also
         # just be too large
@@ -40,11 +32,7 @@ def check_finite(keys: Sequence[str], last: Snapshot, updates: Tensor) -> None:
 def cheated(keys: Sequence[str], last: Snapshot, updates: Tensor,
             attacks: Mapping[str, Attack], seed: int, initial: Tensor) -> Tensor:
     """The uploads of the round after `last`, (N, D): those of `attacks` in the place of
-    what their agents trained.
-
-    Raises:
-        ValueError: an attack uploads something of another shape.
-    """
+    what their agents trained. ValueError if one is of another shape."""
     uploads = updates.clone() if attacks else updates
     trained = dict(zip(keys, updates, strict=True))
     for i, key in enumerate(keys):

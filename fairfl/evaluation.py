@@ -2,7 +2,7 @@
 
 On a CPU the models, and parts of a large set, go to several threads; small batches stay
 in a core's cache. Whatever the number of threads, the same numbers come out. A network
-gets copies of the samples, in which it may write.
+is copied and gets copies of the samples, in which it may write.
 """
 
 import copy
@@ -18,21 +18,10 @@ from fairfl.models.methods import Restricting
 PART = 4096  # samples a thread takes at a time
 
 
-def evaluate(
-    module: nn.Module,
-    models: Tensor,
-    buffers: Tensor,
-    sets: Sequence[tuple[Tensor, Tensor]],
-) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy and accuracy in [0, 1] of K models, each on its own samples:
-    (K,) and (K,), float64.
-
-    Args:
-        module: the network; it is copied, so that nothing that training reads is
-            changed.
-        models: (K, D). buffers: (K, B).
-        sets: K pairs of samples and labels on the module's device.
-    """
+def evaluate(module: nn.Module, models: Tensor, buffers: Tensor,
+             sets: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy and accuracy in [0, 1], (K,) and (K,) float64, of K models
+    (K, D) with buffers (K, B), each on its own (x, y) on the module's device."""
     parts = [(k, start) for k, (_, y) in enumerate(sets)
              for start in range(0, len(y), PART)]
 
@@ -54,15 +43,13 @@ def gradient(
     module: nn.Module, model: Tensor, buffers: Tensor, x: Tensor, y: Tensor
 ) -> Tensor:
     """The gradient of the mean cross-entropy of one model on all samples, (D,) float64;
-    0 for what the loss does not depend on. The network is copied and in evaluation
-    mode, so without dropout."""
+    0 for what the loss does not depend on; in evaluation mode, so without dropout."""
     own = _loaded(module, model, buffers)
     parameters = [p for p in own.parameters() if p.requires_grad]
     total = torch.zeros(len(model), dtype=torch.float64, device=model.device)
-    for start in range(0, len(y), 512):
-        part = slice(start, start + 512)
-        samples, labels = x[part].clone(), y[part].clone()
-        loss = nn.functional.cross_entropy(own(samples), labels, reduction="sum")
+    for samples, labels in zip(x.split(512), y.split(512), strict=True):
+        logits, labels = own(samples.clone()), labels.clone()
+        loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
         slopes = torch.autograd.grad(loss, parameters, materialize_grads=True)
         total += torch.cat([slope.reshape(-1) for slope in slopes])
     return total / len(y)
@@ -76,8 +63,7 @@ def sums(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         order = (x != 0).sum(1).argsort(stable=True)  # by length, for little padding
         module, x, _ = module.restrict(x[order])
         y, batch = y[order], 512
-    logits = torch.cat([module(samples.clone()) for samples in x.split(batch)])
-    logits = logits.double()
+    logits = torch.cat([module(samples.clone()) for samples in x.split(batch)]).double()
     loss = nn.functional.cross_entropy(logits, y, reduction="sum")
     return torch.stack([loss, (logits.argmax(1) == y).sum()])
 

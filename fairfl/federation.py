@@ -1,5 +1,4 @@
-"""The loop: agents train, a mechanism aggregates and rewards. Chapter "The whole
-mechanism"."""
+"""Agents train, a mechanism aggregates and rewards. Chapter "The whole mechanism"."""
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,11 +24,11 @@ class Federation:
     """N agents, a server's mechanism, and a network that all of them train.
 
     Args:
-        agents: at least one `partition.Agent`, or (key, x, y); keys unique; x (n, ...)
+        agents: one `partition.Agent` or more, or (key, x, y); keys unique; x (n, ...)
             in the network's precision or whole numbers, y (n,) labels 0, 1, ...,
             tensors or numpy arrays.
-        model: any classifier, mapping (n, ...) samples to (n, classes) logits. Its
-            present parameters are w_0; the module itself is copied and never changed.
+        model: any classifier, mapping (n, ...) samples to (n, classes) logits, with the
+            parameters w_0; it is copied and never changed.
         mechanism: see `fairfl.mechanisms`.
         local: the agents' training.
         gamma: Gamma_t, the length to which updates are normalised; a number stays.
@@ -46,8 +45,7 @@ class Federation:
             `training.plain.train`. Of a function's network and labels nothing is asked;
             if they are not a classifier's, losses and accuracies are not taken. The
             attribute `backend` holds the name; "custom" for a function.
-        attacks: by agent's key, see `fairfl.attacks`; accomplices must be among the
-            agents (`attacks.join`).
+        attacks: by agent's key, see `fairfl.attacks`.
 
     Raises:
         ValueError: agents, data or network do not fit; the message names the agent or
@@ -56,20 +54,13 @@ class Federation:
 
     @torch.inference_mode(False)
     def __init__(
-        self,
-        agents: Sequence[Agent],
-        model: nn.Module,
-        mechanism: Mechanism,
-        *,
+        self, agents: Sequence[Agent], model: nn.Module, mechanism: Mechanism, *,
         local: LocalTraining = LocalTraining(),
         gamma: Schedule | float = Schedule(0.5),
         test: tuple[Tensor, Tensor] | None = None,
         validation: tuple[Tensor, Tensor] | None = None,
-        seed: int = 0,
-        device: str | torch.device = "cpu",
-        buffers: str | None = None,
-        train: str | Callable = "auto",
-        attacks: Mapping[str, Attack] | None = None,
+        seed: int = 0, device: str | torch.device = "cpu", buffers: str | None = None,
+        train: str | Callable = "auto", attacks: Mapping[str, Attack] | None = None,
     ) -> None:
         derived_seed(seed)  # is it a whole number?
         self.module = copy.deepcopy(model).to(device)
@@ -84,7 +75,7 @@ class Federation:
         self.test = _inputs.pair("test", test, device)
         self.validation = _inputs.pair("validation", validation, device)
         _inputs.check_attacks(self.attacks, [agent.key for agent in self.agents])
-        self._classes, self._unmeasured = _inputs.check(
+        classes, self._unmeasured = _inputs.check(
             self.module, self.agents, mechanism, local,
             {"test": self.test, "validation": self.validation}, buffers,
             own_loop=callable(train))
@@ -97,12 +88,9 @@ class Federation:
             dimension=self.layout.dimension,
             sizes=torch.tensor([len(agent.y) for agent in self.agents]),
             classes=torch.tensor([len(agent.y.unique()) for agent in self.agents]),
-            blocks=self.layout.blocks,
-        )
-        self._cheating = {
-            agent.key: self.attacks[agent.key].data(agent, self._classes)
-            for agent in self.agents if agent.key in self.attacks
-        }
+            blocks=self.layout.blocks)
+        self._cheating = {agent.key: self.attacks[agent.key].data(agent, classes)
+                          for agent in self.agents if agent.key in self.attacks}
 
     @torch.inference_mode(False)
     def start(self) -> Snapshot:
@@ -113,11 +101,8 @@ class Federation:
             self._initial_buffers.repeat(agents, 1), self.mechanism.init(self.setting))
 
     def rounds(self, n: int, start: Snapshot | None = None) -> Iterator[Snapshot]:
-        """The snapshots after each of n rounds, from w_0 or from `start` (not changed).
-
-        Raises:
-            UpdateError: an upload is NaN or infinite.
-        """
+        """The snapshots after each of n rounds, from w_0 or from `start`, which stays
+        as it is. Raises UpdateError if an upload is NaN or infinite."""
         snapshot = start or self.start()
         for _ in range(n):
             snapshot = self._next(snapshot)
@@ -142,18 +127,17 @@ class Federation:
         _uploads.check_finite(keys, last, uploads)
         models = last.models.clone()
         clock()  # checking and copying belong to neither
-        state, step = self.mechanism.apply(
-            last.state, self._seen(t, last, uploads), self.setting)
+        seen = self._seen(t, last, uploads)
+        state, step = self.mechanism.apply(last.state, seen, self.setting)
         step.reward.add_to(models)
         mechanism = clock()
         if self.buffers == "shared":
             buffers = buffers.mean(0).expand_as(buffers).clone()
-        downloads = {key: step.reward.row(i) for i, key in enumerate(self.setting.keys)
+        downloads = {key: step.reward.row(i) for i, key in enumerate(keys)
                      if key in self.attacks}
-        return Snapshot(
-            t, last.server + step.aggregate, models, buffers, state, last.models,
-            updates, step, {"training": training, "mechanism": mechanism}, uploads,
-            downloads)
+        seconds = {"training": training, "mechanism": mechanism}
+        return Snapshot(t, last.server + step.aggregate, models, buffers, state,
+                        last.models, updates, step, seconds, uploads, downloads)
 
     def _seen(self, t: int, last: Snapshot, uploads: Tensor) -> Round:
         """What the mechanism sees."""
@@ -165,24 +149,19 @@ class Federation:
         return Round(
             t=t, lr=self.local.rate(t), gamma=self.gamma(t), updates=uploads,
             models=last.models, server=last.server, accuracy=accuracy,
-            losses=lambda: self.own_losses(last.models, last.buffers),
-        )
+            losses=lambda: self.own_losses(last.models, last.buffers))
 
     def run(
-        self,
-        n: int,
-        probes: Sequence[Probe] | None = None,
-        history: History | None = None,
-        progress: bool = False,
+        self, n: int, probes: Sequence[Probe] | None = None,
+        history: History | None = None, progress: bool = False,
         after: Callable[[History], None] = lambda history: None,
     ) -> History:
         """Run n rounds and record what the probes see after each.
 
         Args:
-            n: rounds.
             probes: see `fairfl.probes`; default: what the mechanism logs, at no cost.
-            history: go on after the last round of this history and add to it. A history
-                that was passed in keeps what was recorded when a run is interrupted.
+            history: go on after its last round and add to it. It keeps what was
+                recorded when a run is interrupted.
             progress: show a bar, with the mean accuracy where a probe has taken it.
             after: called after each recorded round.
 
@@ -196,17 +175,16 @@ class Federation:
         if history.keys != self.setting.keys:
             raise ValueError(f"the history is of agents {history.keys}, the federation "
                              f"has {self.setting.keys}")
+        done = history.last.t if history.last else 0
+        bar = tqdm(self.rounds(n, history.last), total=done + n, initial=done,
+                   disable=not progress, unit="round")
         try:
-            done = history.last.t if history.last else 0
-            bar = tqdm(self.rounds(n, history.last), total=done + n, initial=done,
-                       disable=not progress, unit="round")
             for snapshot in bar:
                 clock = Clock(self.device)
                 seen = dict(snapshot.step.log) if probes is None else {}
                 for probe in probes or ():
                     seen |= probe(self, snapshot)
-                seconds = {f"seconds_{part}": spent
-                           for part, spent in snapshot.seconds.items()}
+                seconds = {f"seconds_{part}": s for part, s in snapshot.seconds.items()}
                 history.add(snapshot, seen | seconds | {"seconds_evaluation": clock()})
                 if "test_accuracy" in seen:
                     mean = 100 * float(seen["test_accuracy"].mean())
@@ -217,16 +195,13 @@ class Federation:
             raise
         return history
 
-    def evaluate(
-        self, models: Tensor, x: Tensor, y: Tensor, buffers: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def evaluate(self, models: Tensor, x: Tensor, y: Tensor,
+                 buffers: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy and accuracy in [0, 1] of K models on (x, y): (K, D) ->
-        (K,) and (K,), float64.
+        (K,) and (K,), float64. Nothing is drawn or changed that training reads.
 
         Args:
-            buffers: (B,) for all models or (K, B); default: those of the network given.
-
-        Takes no part in training: nothing is drawn, nothing it reads is changed.
+            buffers: (B,) for all or (K, B); default: those that the network came with.
 
         Raises:
             ValueError: network or labels are not those of a classifier.

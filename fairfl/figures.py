@@ -5,8 +5,6 @@ A built page has no kernel: a stepper works there through the widgets' stored st
 links that run in the browser. On Colab, with ipywidgets 7, the kernel does the work.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import inspect
@@ -43,25 +41,17 @@ def book_style() -> dict:
     white ground, colours that everybody can tell apart (dashed from the eighth on)."""
     from matplotlib.rcsetup import cycler
 
-    count = len(COLOURS)
-    lines = ["-"] * count + ["--"] * count
+    lines = ["-"] * len(COLOURS) + ["--"] * len(COLOURS)
     return {
-        "axes.axisbelow": True,
-        "axes.grid": True,
+        "axes.axisbelow": True, "axes.grid": True,
         "axes.prop_cycle": cycler(color=COLOURS * 2, linestyle=lines),
-        "axes.spines.right": False,
-        "axes.spines.top": False,
+        "axes.spines.right": False, "axes.spines.top": False,
         "axes.titlesize": "medium",
         "figure.constrained_layout.use": True,
-        "figure.dpi": 135,
-        "figure.facecolor": "white",
-        "figure.figsize": (5.2, 3.4),
-        "font.size": 11,
-        "grid.alpha": 0.3,
-        "legend.frameon": False,
-        "lines.linewidth": 1.8,
-        "savefig.dpi": 135,
-        "savefig.facecolor": "white",
+        "figure.dpi": 135, "figure.facecolor": "white", "figure.figsize": (5.2, 3.4),
+        "font.size": 11, "grid.alpha": 0.3,
+        "legend.frameon": False, "lines.linewidth": 1.8,
+        "savefig.dpi": 135, "savefig.facecolor": "white",
     }
 
 
@@ -72,13 +62,10 @@ def use_book_style() -> None:
     matplotlib.rcParams.update(book_style())
 
 
-def label_ends(axes: Axes, lines: Iterable[tuple[str, float, float, str]]) -> None:
+def label_ends(axes: "Axes", lines: Iterable[tuple[str, float, float, str]]) -> None:
     """Names at the right ends of lines, as near to them as they can be without
-    overlapping or leaving the figure.
-
-    Args:
-        lines: (name, x, y, colour) of each line; x and y of its last point.
-    """
+    overlapping or leaving the figure; `lines` are (name, x, y, colour), x and y of the
+    last point."""
     low, high = axes.get_ylim()
     gap = 0.08 * (high - low)
     lines = sorted(lines, key=lambda line: line[2])
@@ -92,17 +79,13 @@ def label_ends(axes: Axes, lines: Iterable[tuple[str, float, float, str]]) -> No
     top = high - (len(lines) - 1) * gap
     heights = [max(min(y, top), low) + k * gap for k, y in enumerate(bases)]
     for (name, x, _, colour), height in zip(lines, heights, strict=True):
-        axes.annotate(
-            name, (x, height), xytext=(4, 0), textcoords="offset points",
-            color=colour, va="center", fontsize=9, annotation_clip=False,
-        )
+        axes.annotate(name, (x, height), xytext=(4, 0), textcoords="offset points",
+                      color=colour, va="center", fontsize=9, annotation_clip=False)
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as PNG, the same bytes for the same figure.
-
-    Closes the figure, else Jupyter would show it a second time below the cell.
-    """
+def png(figure: "Figure") -> bytes:
+    """The figure as PNG, the same bytes for the same figure. Closes the figure, else
+    Jupyter would show it a second time below the cell."""
     from matplotlib import pyplot
 
     buffer = io.BytesIO()
@@ -111,7 +94,7 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def picture(figure: Figure, alt: str) -> HTML:
+def picture(figure: "Figure", alt: str) -> "HTML":
     """The figure as a widget with an alternative text, which ipywidgets' own Image
     cannot hold."""
     from ipywidgets import HTML
@@ -119,30 +102,25 @@ def picture(figure: Figure, alt: str) -> HTML:
     if not alt.strip():
         raise ValueError("a picture needs an alternative text that says what one sees")
     data = base64.b64encode(png(figure)).decode()
-    return HTML(
-        f'<img alt="{html.escape(alt)}" style="max-width:100%" '
-        f'src="data:image/png;base64,{data}">'
-    )
+    return HTML(f'<img alt="{html.escape(alt)}" style="max-width:100%" '
+                f'src="data:image/png;base64,{data}">')
 
 
-def stepper(frames: Iterable[tuple[str, Figure, str]], label: str) -> VBox:
+def stepper(frames: Iterable[tuple[str, "Figure", str]], label: str) -> "VBox":
     """Pictures with a slider and a Play button above them.
 
     Args:
-        frames: (name shown beside the slider, figure, alternative text), at least two.
+        frames: two or more (name shown beside the slider, figure, alternative text);
+            ValueError if there are fewer, two of one name, or an empty text.
         label: what the slider changes, e.g. "round"; one or two words.
-
-    Raises:
-        ValueError: fewer than two frames, two of one name, or an empty text.
     """
     import ipywidgets
 
     frames = list(frames)
     names = [str(name) for name, _, _ in frames]
     if len(set(names)) != len(frames) or len(frames) < 2:
-        raise ValueError(
-            f"a stepper needs two or more frames of different names, not {names}"
-        )
+        raise ValueError("a stepper needs two or more frames of different names, "
+                         f"not {names}")
     pictures = [picture(figure, alt) for _, figure, alt in frames]
     options = [(name, i) for i, name in enumerate(names)]
     slider = ipywidgets.SelectionSlider(options=options, description=label)
@@ -158,6 +136,5 @@ def stepper(frames: Iterable[tuple[str, Figure, str]], label: str) -> VBox:
     play = ipywidgets.Play(min=0, max=len(frames) - 1, interval=700)
     ipywidgets.jslink((play, "value"), (slider, "index"))
     ipywidgets.jsdlink((slider, "index"), (stack, "selected_index"))
-    wrap = ipywidgets.Layout(flex_flow="row wrap")
-    controls = ipywidgets.HBox([play, slider], layout=wrap)
+    controls = ipywidgets.HBox([play, slider], layout={"flex_flow": "row wrap"})
     return ipywidgets.VBox([controls, stack])

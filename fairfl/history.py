@@ -32,21 +32,17 @@ class Snapshot:
 
     @property
     def trained(self) -> Tensor:
-        """The agents' models after local training, before the download:
-        w_{i,t-1} + Delta w_{i,t}, (N, D)."""
+        """The models after local training, w_{i,t-1} + Delta w_{i,t}, (N, D)."""
         return self.before + self.updates
 
 
 class History:
     """The recorded quantities of a run, round by round.
 
-    ``history["r"]`` is the tensor of all recorded values, rounds first: (T, N) for one
-    number an agent, (T,) for one number a round. ``history.rounds("r")`` are the rounds
-    t in which they were recorded, for probes that look at some rounds only.
-
-    Attributes:
-        keys: the agents' names, in the order of the columns.
-        last: the snapshot after the last round, to go on from; no part of `to_dict`.
+    ``history["r"]`` are all recorded values, rounds first: (T, N) for one number an
+    agent, (T,) for one number a round; ``history.rounds("r")`` when they were recorded.
+    `keys` are the agents' names, in the order of the columns, `last` is the snapshot
+    after the last round, to go on from; it is no part of `to_dict`.
     """
 
     def __init__(self, keys: tuple[str, ...]) -> None:
@@ -90,23 +86,15 @@ class History:
     def to_dict(self, digits: int | None = None) -> dict:
         """Plain lists and numbers, for JSON: undefined values become None, infinite
         ones "inf" and "-inf". `digits`: significant ones to keep; all."""
-        return {
-            "agents": list(self.keys),
-            "series": {
-                name: {"rounds": list(values),
-                       "values": [_plain(value, digits) for value in values.values()]}
-                for name, values in self._series.items()
-            },
-        }
+        series = {name: {"rounds": list(values),
+                         "values": [_plain(value, digits) for value in values.values()]}
+                  for name, values in self._series.items()}
+        return {"agents": list(self.keys), "series": series}
 
     @classmethod
     def from_dict(cls, plain: Mapping) -> "History":
         """The inverse of `to_dict`, without `last`; floating-point numbers come back as
-        float64.
-
-        Raises:
-            ValueError: the mapping is not what `to_dict` writes.
-        """
+        float64. Raises ValueError if the mapping is not what `to_dict` writes."""
         try:
             history = cls(tuple(plain["agents"]))
             for name, series in plain["series"].items():

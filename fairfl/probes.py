@@ -1,10 +1,9 @@
 """What to record after a round. A probe is a function of the federation and a snapshot;
 it must not change either.
 
-`log` costs nothing beside training. The others evaluate models, so take them in every
-k-th round if that is
-slow: ``every(10, probes.test_accuracy)``. Figures and equations of Xu et al. (2021) are
-    named at each probe.
+Losses and accuracies take time; ``every(10, probes.test_accuracy)`` takes one in every
+tenth round. A probe whose set is missing raises ValueError. Figures and equations are
+those of Xu et al. (2021).
 """
 
 from collections.abc import Mapping
@@ -16,19 +15,18 @@ from fairfl import _checks, cgsv, evaluation, rewards
 from fairfl.federation import Federation, Probe
 from fairfl.history import Snapshot
 
+Found = Mapping[str, Tensor]
 
-def log(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+
+def log(federation: Federation, snapshot: Snapshot) -> Found:
     """What the mechanism logs; for CGSV psi, r, q and the weights used, (N,) each, eqs.
     (3) to (5)."""
     return snapshot.step.log
 
 
-def download(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+def download(federation: Federation, snapshot: Snapshot) -> Found:
     """How good the rewards are: cosine and distance of v_i to u_N, (N,) each (Fig. 5),
-    and |u_N|.
-
-    The cosine is 0 where an agent downloads nothing.
-    """
+    and |u_N|. The cosine is 0 where an agent downloads nothing."""
     total = snapshot.step.aggregate.double()
     cosines, distances = [], []
     for i in range(len(snapshot.models)):
@@ -36,49 +34,42 @@ def download(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]
         lengths = v.norm() * total.norm()
         cosines.append(v @ total / lengths if lengths > 0 else lengths)
         distances.append((v - total).norm())
-    return {
-        "download_cosine": torch.stack(cosines),
-        "download_distance": torch.stack(distances),
-        "aggregate_norm": total.norm(),
-    }
+    return {"download_cosine": torch.stack(cosines),
+            "download_distance": torch.stack(distances),
+            "aggregate_norm": total.norm()}
 
 
-def server_distance(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+def server_distance(federation: Federation, snapshot: Snapshot) -> Found:
     """|w_{i,t} - w_t| of the whole model (Fig. 2, left) and of its last layer (Fig. 6),
     (N,) each, and the line of Fig. 2, |w_t - w_0|."""
     layout = federation.layout
     last = layout.layers[layout.names[-1].rpartition(".")[0] or layout.names[-1]]
     server = snapshot.server.double()
     gaps = [model.double() - server for model in snapshot.models]
-    return {
-        "server_distance": torch.stack([gap.norm() for gap in gaps]),
-        "last_layer_distance": torch.stack([gap[last].norm() for gap in gaps]),
-        "server_travel": (server - federation.initial.double()).norm(),
-    }
+    return {"server_distance": torch.stack([gap.norm() for gap in gaps]),
+            "last_layer_distance": torch.stack([gap[last].norm() for gap in gaps]),
+            "server_travel": (server - federation.initial.double()).norm()}
 
 
-def cosines(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+def cosines(federation: Federation, snapshot: Snapshot) -> Found:
     """Cosines between the uploads, (N, N), 0 for an update of zero. With the logged
     weights r they are all that values depend on: the Gram matrix of the r_i u_i is
     r_i r_j cos_ij (`cgsv`)."""
     return {"cosines": cgsv.gram(rewards.normalise(snapshot.uploads, 1.0)).cpu()}
 
 
-def union_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+def union_loss(federation: Federation, snapshot: Snapshot) -> Found:
     """F(w_{i,t}) and F(w_t): mean loss on all agents' samples with the labels they hold
     (Fig. 2, right; Theorem 2)."""
     loss, server = _agents_and_server(federation, snapshot, *_union(federation), 0)
     return {"union_loss": loss, "server_union_loss": server}
 
 
-def shard_losses(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+def shard_losses(federation: Federation, snapshot: Snapshot) -> Found:
     """F_j(w_{i,t}), (N, N): the model of agent i (row) on the samples of agent j
-    (column) with the labels it holds; and F_j(w_t), (N,).
-
-    Each training loss sum_j c_j F_j is this matrix times c. With c = p, the shares of
-    all samples, it is the `union_loss`; with c = r_t what the authors' main.py writes.
-    The diagonal is the `own_loss`.
-    """
+    (column) with the labels it holds; and F_j(w_t), (N,). Times p, the shares of all
+    samples, the matrix is the `union_loss`; times r_t, what the authors' main.py
+    writes. Its diagonal is the `own_loss`."""
     found = [_agents_and_server(federation, snapshot, agent.x, agent.y, 0)
              for agent in federation.agents]
     losses, server = zip(*found, strict=True)
@@ -86,15 +77,15 @@ def shard_losses(federation: Federation, snapshot: Snapshot) -> Mapping[str, Ten
             "server_shard_losses": torch.stack(server)}
 
 
-def true_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+def true_loss(federation: Federation, snapshot: Snapshot) -> Found:
     """As `union_loss`, with the labels from before `partition.label_noise`: how well
     the models fit what is true, which no weights can bend."""
-    union = _union(federation, "true_y")
-    loss, server = _agents_and_server(federation, snapshot, *union, 0)
+    x, y = _union(federation, "true_y")
+    loss, server = _agents_and_server(federation, snapshot, x, y, 0)
     return {"true_loss": loss, "server_true_loss": server}
 
 
-def server_gradient(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+def server_gradient(federation: Federation, snapshot: Snapshot) -> Found:
     """|grad F(w_t)|, F as in `union_loss`: how near to a stationary point the server is
     (Theorem 2)."""
     federation.check_classifier()
@@ -104,33 +95,25 @@ def server_gradient(federation: Federation, snapshot: Snapshot) -> Mapping[str, 
     return {"server_gradient": found.norm().cpu()}
 
 
-def own_loss(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+def own_loss(federation: Federation, snapshot: Snapshot) -> Found:
     """F_i(w_{i,t}): each agent's loss on its own samples, (N,)."""
     return {"own_loss": federation.own_losses(snapshot.models, snapshot.buffers)}
 
 
-def test_accuracy(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
-    """Accuracy in [0, 1] on the test set of the agents' models, (N,), and the server's.
-
-    Raises:
-        ValueError: the federation has no test set.
-    """
-    x, y = _test_set(federation, "test_accuracy")
+def test_accuracy(federation: Federation, snapshot: Snapshot) -> Found:
+    """Accuracy in [0, 1] on the test set: of the agents' models, (N,), and w_t's."""
+    x, y = _set(federation, "test", "test_accuracy")
     accuracy, server = _agents_and_server(federation, snapshot, x, y, 1)
     return {"test_accuracy": accuracy, "server_test_accuracy": server}
 
 
-def test_results(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+def test_results(federation: Federation, snapshot: Snapshot) -> Found:
     """What `test_accuracy` and `trained_test_accuracy` give, and the losses with them;
-    equal models are evaluated once.
-
-    Raises:
-        ValueError: the federation has no test set.
-    """
+    equal models are evaluated once."""
     n, mean = len(snapshot.models), snapshot.buffers.mean(0, keepdim=True)
     models = torch.cat([snapshot.models, snapshot.server[None], snapshot.trained])
     buffers = torch.cat([snapshot.buffers, mean, snapshot.buffers])
-    x, y = _test_set(federation, "test_results")
+    x, y = _set(federation, "test", "test_results")
     loss, accuracy = _distinct(federation, models, buffers, x, y)
     found: dict[str, Tensor] = {}
     for name, values in (("test_accuracy", accuracy), ("test_loss", loss)):
@@ -139,43 +122,26 @@ def test_results(federation: Federation, snapshot: Snapshot) -> Mapping[str, Ten
     return found
 
 
-def validation_accuracy(
-    federation: Federation, snapshot: Snapshot
-) -> Mapping[str, Tensor]:
+def validation_accuracy(federation: Federation, snapshot: Snapshot) -> Found:
     """Accuracy in [0, 1] of the agents' models on the validation set, (N,): what
-    settings may be chosen by.
-
-    Raises:
-        ValueError: the federation has no validation set.
-    """
-    if federation.validation is None:
-        raise ValueError("the probe validation_accuracy needs a validation set: "
-                         "Federation(..., validation=(x, y))")
-    x, y = federation.validation
+    settings may be chosen by."""
+    x, y = _set(federation, "validation", "validation_accuracy")
     accuracy = _distinct(federation, snapshot.models, snapshot.buffers, x, y)[1]
     return {"validation_accuracy": accuracy}
 
 
-def lengths(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+def lengths(federation: Federation, snapshot: Snapshot) -> Found:
     """|Delta w_{i,t}| as uploaded, (N,), and |u_{N,t}|: how far both sides go."""
     total = snapshot.step.aggregate[None]
     return {"update_norm": rewards.norms(snapshot.uploads),
             "aggregate_norm": rewards.norms(total)[0]}
 
 
-def trained_test_accuracy(
-    federation: Federation, snapshot: Snapshot
-) -> Mapping[str, Tensor]:
+def trained_test_accuracy(federation: Federation, snapshot: Snapshot) -> Found:
     """The same of the agents' models after local training, before the download:
-    w_{i,t-1} + Delta w_{i,t}, (N,).
-
-    The other of two conventions, see "The competition": downloads that are equal for
-    all make equal models, which local training sets apart again.
-
-    Raises:
-        ValueError: the federation has no test set.
-    """
-    x, y = _test_set(federation, "trained_test_accuracy")
+    w_{i,t-1} + Delta w_{i,t}, (N,): the other of two conventions, see "The
+    competition". Equal downloads make equal models, which training sets apart again."""
+    x, y = _set(federation, "test", "trained_test_accuracy")
     accuracy = federation.evaluate(snapshot.trained, x, y, snapshot.buffers)[1]
     return {"trained_test_accuracy": accuracy}
 
@@ -191,16 +157,16 @@ def _union(federation: Federation, labels: str = "y") -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def _test_set(federation: Federation, probe: str) -> tuple[Tensor, Tensor]:
-    if federation.test is None:
-        raise ValueError(f"the probe {probe} needs a test set: "
-                         "Federation(..., test=(x, y))")
-    return federation.test
+def _set(federation: Federation, name: str, probe: str) -> tuple[Tensor, Tensor]:
+    """The test or validation set; ValueError if the federation has none."""
+    if getattr(federation, name) is None:
+        raise ValueError(f"the probe {probe} needs a {name} set: "
+                         f"Federation(..., {name}=(x, y))")
+    return getattr(federation, name)
 
 
-def _agents_and_server(
-    federation: Federation, snapshot: Snapshot, x: Tensor, y: Tensor, which: int
-) -> tuple[Tensor, Tensor]:
+def _agents_and_server(federation: Federation, snapshot: Snapshot, x: Tensor, y: Tensor,
+                       which: int) -> tuple[Tensor, Tensor]:
     """Loss (which=0) or accuracy (which=1) of the N agents and of the server."""
     models = torch.cat([snapshot.models, snapshot.server[None]])
     buffers = torch.cat([snapshot.buffers, snapshot.buffers.mean(0, keepdim=True)])
@@ -208,9 +174,8 @@ def _agents_and_server(
     return values[:-1], values[-1]
 
 
-def _distinct(
-    federation: Federation, models: Tensor, buffers: Tensor, x: Tensor, y: Tensor
-) -> tuple[Tensor, Tensor]:
+def _distinct(federation: Federation, models: Tensor, buffers: Tensor, x: Tensor,
+              y: Tensor) -> tuple[Tensor, Tensor]:
     """`Federation.evaluate`, equal models once: often some agents, or all, hold what
     the server holds."""
     first: list[int] = []  # for each model, the first that equals it
@@ -229,7 +194,7 @@ def every(k: int, probe: Probe, last: int | None = None, first: bool = True) -> 
     _checks.whole(k=k)
     ends = (1, last) if first else (last,)
 
-    def some_rounds(federation: Federation, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    def some_rounds(federation: Federation, snapshot: Snapshot) -> Found:
         due = snapshot.t in ends or snapshot.t % k == 0
         return probe(federation, snapshot) if due else {}
 

@@ -2,8 +2,7 @@
 
 Every draw of a federation comes from a generator derived from the run's seed and a key
 such as ``("batches", agent, round)``. So a permuted federation, a resumed run and
-another way of training draw the same numbers, and nothing here reads or changes the
-global generators of torch, numpy or Python.
+another way of training draw the same numbers, and no global generator is touched.
 """
 
 import hashlib
@@ -15,13 +14,9 @@ import torch
 
 
 def derived_seed(seed: int, *key: str | int) -> int:
-    """A number in [0, 2**63) that any change of `seed` or of any part of `key` changes.
-
-    Python's own `hash` will not do: it differs from one process to the next.
-
-    Raises:
-        TypeError: the seed is no whole number; numpy's are fine.
-    """
+    """A number in [0, 2**63) that any change of `seed` or of any part of `key` changes;
+    in every process the same, unlike Python's `hash`. TypeError if the seed is no whole
+    number; numpy's are fine."""
     if isinstance(seed, bool) or not isinstance(seed, Integral):
         raise TypeError(f"seed must be an int, not {seed!r}")
     parts = [int(part) if isinstance(part, Integral) else part for part in (seed, *key)]
@@ -30,10 +25,8 @@ def derived_seed(seed: int, *key: str | int) -> int:
 
 
 def generator(seed: int, *key: str | int) -> torch.Generator:
-    """A fresh generator for one purpose, e.g. ``generator(0, "batches", "3", 17)``.
-
-    It lives on the CPU whatever device trains, so that a GPU draws the same numbers.
-    """
+    """A fresh generator for one purpose, e.g. ``generator(0, "batches", "3", 17)``; on
+    the CPU whatever device trains, so that a GPU draws the same numbers."""
     return torch.Generator().manual_seed(derived_seed(seed, *key))
 
 

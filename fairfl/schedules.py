@@ -10,11 +10,8 @@ class Schedule:
     """In round t ``first * decay ** (t - 1)``, both positive.
 
     The paper keeps Gamma constant (``decay=1``). Then every round moves the server by
-    about Gamma, however near to an optimum it is, and training does not settle; a
-    geometric decay cures that.
-
-    Raises:
-        ValueError: `first` or `decay` is not a positive finite number.
+    about Gamma, however near to an optimum it is; a decay lets training settle.
+    ValueError if `first` or `decay` is not a positive finite number.
     """
 
     first: float
@@ -31,12 +28,8 @@ class Schedule:
 
 
 def schedule(name: str, value: Schedule | float) -> Schedule:
-    """`value` as a schedule; a number is one that stays.
-
-    Raises:
-        ValueError: it is neither a schedule nor a positive finite number; it is called
-            by `name`.
-    """
+    """`value` as a schedule; a number is one that stays. ValueError, which names
+    `name`, if it is neither a schedule nor a positive finite number."""
     if isinstance(value, Schedule):
         return value
     try:

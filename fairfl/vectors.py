@@ -1,12 +1,12 @@
 """A network as one flat vector: what the server and the mechanism see of it.
 
 The D entries are the trainable parameters in the module's own order; a frozen parameter
-is no part of them and a shared one counts once. Nothing here aliases: a vector that was
-taken from a module does not follow it, and a module does not follow a vector that was
-loaded. (`torch.nn.utils.vector_to_parameters` does alias: it makes the parameters views
-of the vector.) Chapter "Learning together".
+is no part of them and a shared one counts once. Nothing here aliases, unlike torch's
+`vector_to_parameters`, which makes the parameters views of the vector. Chapter
+"Learning together".
 """
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -35,9 +35,8 @@ class Layout(NamedTuple):
 
     @property
     def layers(self) -> dict[str, slice]:
-        """Slices by name: whole layers first (the parameters of one submodule, "fc2"),
-        then single tensors ("fc2.weight"). The whole layers cover the vector without
-        overlap, in order."""
+        """Slices by name: whole layers first (all parameters of a submodule, "fc2"),
+        which cover the vector in order, then single tensors ("fc2.weight")."""
         whole: dict[str, slice] = {}
         for name, part in zip(self.names, self.slices, strict=True):
             layer = name.rpartition(".")[0] or name
@@ -47,11 +46,7 @@ class Layout(NamedTuple):
 
 
 def layout(module: nn.Module) -> Layout:
-    """The layout of a module's trainable parameters.
-
-    Raises:
-        ValueError: the module has none.
-    """
+    """Where the trainable parameters lie; ValueError if there are none."""
     named = _trainable(module)
     stops = list(accumulate(p.numel() for p in named.values()))
     slices = tuple(map(slice, [0, *stops[:-1]], stops))
@@ -60,10 +55,7 @@ def layout(module: nn.Module) -> Layout:
 
 def flatten(module: nn.Module) -> Tensor:
     """The trainable parameters as one vector, (D,), a copy outside of autograd.
-
-    Raises:
-        ValueError: there are none, they are complex, or their dtypes or devices differ.
-    """
+    ValueError if there are none, they are complex, or dtypes or devices differ."""
     named = _trainable(module)
     first, *others = named
     if named[first].is_complex():
@@ -72,63 +64,43 @@ def flatten(module: nn.Module) -> Tensor:
         if _kind(named[name]) != _kind(named[first]):
             raise ValueError(
                 f"one vector needs one dtype and device: {first!r} is "
-                f"{_kind(named[first])}, {name!r} is {_kind(named[name])}"
-            )
+                f"{_kind(named[first])}, {name!r} is {_kind(named[name])}")
     return torch.cat([p.detach().reshape(-1) for p in named.values()])
 
 
 def load(module: nn.Module, w: Tensor) -> None:
     """Copy the vector w, (D,), into the module's trainable parameters, in place.
-
-    Raises:
-        ValueError: w has another length, dtype or device than the parameters; the
-            module is unchanged then.
-    """
+    ValueError, and no change, if w has another length, dtype or device."""
     named = _trainable(module)
-    _check_length(w, sum(p.numel() for p in named.values()), "trainable parameters")
     for name, p in named.items():
         if _kind(w) != _kind(p):
             raise ValueError(f"the vector is {_kind(w)}, the parameter {name!r} is "
                              f"{_kind(p)}; convert one")
-    _fill(list(named.values()), w)
+    _fill(list(named.values()), w, "trainable parameters")
 
 
 def buffer_names(module: nn.Module) -> tuple[str, ...]:
-    """The names of the buffers that `buffers` returns, e.g. BatchNorm's
-    running_mean."""
+    """The names of what `buffers` returns, e.g. BatchNorm's running_mean."""
     return tuple(name for name, _ in module.named_buffers())
 
 
 def buffers(module: nn.Module) -> Tensor:
     """The buffers (such as BatchNorm's running statistics) as one vector, (B,), a copy;
-    B = 0 without any.
-
-    It is float64 whatever the buffers are, so that whole numbers such as BatchNorm's
-    num_batches_tracked survive.
-
-    Raises:
-        ValueError: a buffer is complex or holds whole numbers beyond 2**53.
-    """
+    float64, in which whole numbers such as num_batches_tracked survive. ValueError if
+    one is complex or holds whole numbers beyond 2**53."""
     found = [_exact(name, b.detach()) for name, b in module.named_buffers()]
     empty = torch.empty(0, dtype=torch.float64, device=_device(module))
     return torch.cat(found) if found else empty
 
 
 def load_buffers(module: nn.Module, b: Tensor) -> None:
-    """Copy the vector b, (B,) float64, into the module's buffers, in place; buffers of
-    whole numbers get it rounded.
-
-    Raises:
-        ValueError: b has another length, dtype or device.
-    """
-    found = list(module.buffers())
-    _check_length(b, sum(buffer.numel() for buffer in found), "buffer entries")
+    """Copy the vector b, (B,) float64, into the module's buffers, in place; whole
+    numbers are rounded. ValueError if b has another length, dtype or device."""
     for name, buffer in module.named_buffers():
         if b.dtype != torch.float64 or b.device != buffer.device:
-            wanted = f"torch.float64 on {buffer.device}"
             raise ValueError(f"the vector is {_kind(b)}, the buffer {name!r} wants "
-                             f"{wanted}")
-    _fill(found, b)
+                             f"torch.float64 on {buffer.device}")
+    _fill(list(module.buffers()), b, "buffer entries")
 
 
 def _trainable(module: nn.Module) -> dict[str, nn.Parameter]:
@@ -157,15 +129,12 @@ def _device(module: nn.Module) -> torch.device:
     return next((p.device for p in module.parameters()), torch.device("cpu"))
 
 
-def _check_length(vector: Tensor, length: int, what: str) -> None:
-    if vector.shape != (length,):
-        raise ValueError(f"the module has {length} {what}, not those of a vector "
-                         f"{tuple(vector.shape)}")
-
-
 @torch.no_grad()
-def _fill(tensors: list[Tensor], vector: Tensor) -> None:
-    parts = vector.split([t.numel() for t in tensors])
-    for tensor, part in zip(tensors, parts, strict=True):
+def _fill(tensors: Sequence[Tensor], vector: Tensor, what: str) -> None:
+    sizes = [tensor.numel() for tensor in tensors]
+    if vector.shape != (sum(sizes),):
+        raise ValueError(f"the module has {sum(sizes)} {what}, not those of a vector "
+                         f"{tuple(vector.shape)}")
+    for tensor, part in zip(tensors, vector.split(sizes), strict=True):
         part = part.view(tensor.shape)
         tensor.copy_(part if tensor.is_floating_point() else part.round())
