@@ -43,7 +43,7 @@ def test_the_example_of_a_mechanism_runs_as_printed(tmp_path, capsys):
     script.write_text(EXAMPLES[2])
     found = runpy.run_path(str(script))
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert names == ["Effort", "CGSV", "FedAvg", "Standalone"] and len(EXAMPLES) == 5
+    assert names == ["Effort", "CGSV", "FedAvg", "Standalone"] and len(EXAMPLES) == 6
     history = (
         found["federation"]
         .Federation(
@@ -100,7 +100,7 @@ def test_a_network_and_data_of_ones_own_as_printed(tmp_path, monkeypatch, capsys
     result = CliRunner().invoke(main, [*line.split(), "--rounds", "3"])
     assert result.exit_code == 0, result.output
     script = tmp_path / "own.py"
-    script.write_text(EXAMPLES[4].replace("agents=5", "agents=5, rounds=3"))
+    script.write_text(EXAMPLES[5].replace("agents=5", "agents=5, rounds=3"))
     found = runpy.run_path(str(script))
     record = records.load("mine.json")
     assert record.settings == found["settings"]
