@@ -8,15 +8,12 @@ from fairfl.commands.run import run
 from fairfl.commands.show import show
 
 
-@click.group(context_settings={"show_default": True,
-                               "help_option_names": ["-h", "--help"]})
+@click.group(commands=[run, show, data], context_settings={
+    "show_default": True, "help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
     """Fair rewards in collaborative machine learning."""
 
-
-for command in (run, show, data):
-    main.add_command(command)
 
 if __name__ == "__main__":
     main(prog_name="python -m fairfl")

@@ -24,19 +24,16 @@ def data(names: tuple[str, ...], fetch: bool, data_root: Path | None) -> None:
     """
     from fairfl import datasets
 
-    asked = bool(names or fetch)
-    names = names or tuple(datasets.DATASETS)
     faults = []
-    for name in names:
+    for name in names or datasets.DATASETS:
         try:
-            wanted = fetch and not name.endswith(".npz")
-            fault = _fetch(name, data_root) if wanted else ""
+            fault = _fetch(name, data_root) if fetch else ""
             status = datasets.status(name, data_root)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
         click.echo("\n".join(_lines(name, status, fault or status.fault)) + "\n")
         faults += [name] if fault or status.state != "intact" else []
-    if faults and asked:
+    if faults and (names or fetch):
         advice = "" if fetch else "; --fetch gets what is missing"
         raise click.ClickException("not as it should be, see above: "
                                    f"{', '.join(faults)}{advice}")
@@ -47,7 +44,8 @@ def _fetch(name: str, root: Path | None) -> str:
     from fairfl import datasets
 
     try:
-        datasets.fetch(name, root)
+        if not name.endswith(".npz"):
+            datasets.fetch(name, root)
     except datasets.DataError as error:
         return str(error)
     return ""
@@ -60,11 +58,12 @@ def _lines(name: str, status, fault: str) -> list[str]:
     state = f"{status.state}, a copy" if copy else status.state
     lines = [f"{name}: {state}"]
     about = getattr(datasets.DATASETS.get(name), "ABOUT", None)
+    samples = status.found and status.found.samples
     if about:
         lines.append(f"  title    {about.title}")
-    known = status.found or about
-    if known and known.samples:
-        parts = zip(known.samples, ("training", "validation", "test"), strict=True)
+        samples = samples or about.samples
+    if samples:
+        parts = zip(samples, ("training", "validation", "test"), strict=True)
         counts = ", ".join(f"{n:,} {part}" for n, part in parts if n)
         lines.append(f"  samples  {counts}")
     if status.found:

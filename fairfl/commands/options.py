@@ -1,7 +1,5 @@
 """What is typed after ``fairfl run``, as settings."""
 
-from __future__ import annotations
-
 import ast
 import math
 from collections.abc import Iterable, Sequence
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
     from fairfl.runs.settings import Settings
 
 # --set of these replaces a part of what is recommended, not the whole
-COMPOSED = ("local", "gamma")
+COMPOSED = {"local", "gamma"}
 
 
 class Listed(click.Option):
@@ -32,27 +30,23 @@ class Listed(click.Option):
             "attacks": KINDS, "datasets": DATASETS, "mechanisms": MECHANISMS,
             "models": MODELS, "partitions": PARTITIONS,
             "fields": [entry.name for entry in fields(Settings)]}
-        texts = {name: ", ".join(names) for name, names in known.items()}
-        self.help = (self.help or "").format(**texts)
+        self.help = (self.help or "").format(
+            **{name: ", ".join(names) for name, names in known.items()})
         return super().get_help_record(ctx)
 
 
 def settings_of(dataset: str, partition: str, agents: int, mechanism: str,
                 beta: float | None, lr: float | None, gamma: float | None,
                 attacks: Sequence[str], assignments: Sequence[str],
-                **changes: Any) -> Settings:
-    """The recommended settings with what was asked for instead.
-
-    Raises:
-        click.UsageError: something that does not exist or does not fit.
-    """
+                **changes: Any) -> "Settings":
+    """The recommended settings with what was asked for instead; click.UsageError for
+    something that does not exist or does not fit."""
+    from fairfl import _checks, mechanisms
     from fairfl import attacks as cheats
-    from fairfl import mechanisms
     from fairfl.partition import PARTITIONS
     from fairfl.runs import Settings, recommended
 
-    pairs = [_pair("--set", text) for text in assignments]
-    known = [entry.name for entry in fields(Settings)]
+    whole = {entry.name for entry in fields(Settings)} - COMPOSED
     asked: dict[str, Any] = dict(dataset=dataset, partition=partition.lower(),
                                  agents=agents, mechanism=mechanism)
     asked |= {name: value for name, value in changes.items() if value is not None}
@@ -62,8 +56,8 @@ def settings_of(dataset: str, partition: str, agents: int, mechanism: str,
         asked["mechanism_options"] = {"beta": beta}
     later = [("local.lr.first", lr)] * (lr is not None)
     later += [("gamma.first", gamma)] * (gamma is not None)
-    for path, value in pairs:
-        if path in known and path not in COMPOSED:
+    for path, value in (_pair("--set", text) for text in assignments):
+        if path in whole:
             asked[path] = value
         else:
             later.append((path, value))
@@ -73,38 +67,32 @@ def settings_of(dataset: str, partition: str, agents: int, mechanism: str,
             found = _set(found, path, value)
         mechanisms.build(found.mechanism, **found.mechanism_options)
         cheats.build(found.attacks)
-        if found.partition.lower() not in PARTITIONS:
-            raise ValueError(f"unknown partition {found.partition!r}; known are "
-                             f"{', '.join(PARTITIONS)}")
+        _checks.known("partition", found.partition.lower(), PARTITIONS)
         return found
     except (ValueError, TypeError) as error:
         raise click.UsageError(str(error)) from error
 
 
-def _set(found: Settings, path: str, value: Any) -> Settings:
+def _set(found: "Settings", path: str, value: Any) -> "Settings":
     try:
-        return changed(found, path.split("."), value)
+        return _changed(found, path.split("."), value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}={value!r}: {error}") from error
 
 
-def changed(whole: Any, parts: Sequence[str], value: Any) -> Any:
-    """A copy of settings, or of a part of them, with another value at `parts`.
-
-    Raises:
-        ValueError: there is no such field.
-    """
+def _changed(whole: Any, parts: Sequence[str], value: Any) -> Any:
+    """A copy of settings, or of a part of them, with another value at `parts`."""
     if not parts:
         return value
     name, *rest = parts
     if isinstance(whole, dict):
-        return {**whole, name: changed(whole.get(name, {}), rest, value)}
+        return {**whole, name: _changed(whole.get(name, {}), rest, value)}
     if not is_dataclass(whole) or isinstance(whole, type):
         raise ValueError(f"{whole!r} has no part {name!r}")
     known = [entry.name for entry in fields(whole)]
     if name not in known:
         raise ValueError(f"unknown field {name!r}; known are {', '.join(known)}")
-    return replace(whole, **{name: changed(getattr(whole, name), rest, value)})
+    return replace(whole, **{name: _changed(getattr(whole, name), rest, value)})
 
 
 def _pair(flag: str, text: str) -> tuple[str, Any]:

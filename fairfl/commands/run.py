@@ -1,12 +1,9 @@
 """``fairfl run``: one mechanism on one data set, recorded and resumable."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +16,8 @@ if TYPE_CHECKING:
     from fairfl.runs.records import Record
     from fairfl.runs.settings import Settings
 
-
-def _option(*names: str, **rest: Any) -> Any:
-    return click.option(*names, cls=Listed, **rest)
+PATH = click.Path(path_type=Path)
+_option = partial(click.option, cls=Listed)
 
 
 @click.command()
@@ -31,15 +27,12 @@ def _option(*names: str, **rest: Any) -> Any:
 @_option("--mechanism", default="cgsv", help="What the server does: {mechanisms}.")
 @_option("--beta", type=float,
          help="Degree of altruism of cgsv; inf rewards all alike.  [default: 1]")
-@_option("--rounds", type=click.IntRange(min=1), help="[default: recommended]")
+@_option("--rounds", type=click.IntRange(min=1))
 @_option("--seed", type=int, default=0, help="Of all random draws.")
-@_option("--size", type=click.IntRange(min=1),
-         help="Samples an agent, on average.  [default: recommended]")
-@_option("--model", help="{models}, or module:Class for a network of your own in "
-         "module.py.  [default: of the data set]")
-@_option("--lr", type=float, help="Learning rate in round 1.  [default: recommended]")
-@_option("--gamma", type=float,
-         help="Gamma, the length of updates, in round 1.  [default: recommended]")
+@_option("--size", type=click.IntRange(min=1), help="Samples an agent, on average.")
+@_option("--model", help="{models}, or module:Class for one of your own in module.py.")
+@_option("--lr", type=float, help="Learning rate in round 1.")
+@_option("--gamma", type=float, help="Gamma, the length of updates, in round 1.")
 @_option("--attack", "attacks", multiple=True, metavar="KEY=KIND[,NAME=VALUE]",
          help="An agent that cheats, e.g. 3=noise,from_round=5. Kinds: {attacks}.")
 @_option("--set", "assignments", multiple=True, metavar="FIELD=VALUE",
@@ -49,13 +42,10 @@ def _option(*names: str, **rest: Any) -> Any:
 @_option("--device", default="cpu", help="Where to train, e.g. cuda.")
 @_option("--train", type=click.Choice(["auto", "plain", "stacked", "threads"]),
          default="auto", help="How to train: the same numbers within rounding.")
-@_option("--data-root", type=click.Path(path_type=Path),
-         help="Where the data sets lie or are downloaded to.  [default: $FAIRFL_DATA, "
-         "else the user's cache]")
-@_option("--results", type=click.Path(path_type=Path), default=Path("runs"),
-         help="Folder of the record.")
-@_option("--output", type=click.Path(path_type=Path),
-         help="The record's file.  [default: named by the settings]")
+@_option("--data-root", type=PATH, help="Where the data sets lie or are downloaded to."
+         "  [default: $FAIRFL_DATA, else the user's cache]")
+@_option("--results", type=PATH, default=Path("runs"), help="Folder of the record.")
+@_option("--output", type=PATH, help="Its file.  [default: named by the settings]")
 @_option("--checkpoint-every", type=click.IntRange(min=1), default=10,
          help="Rounds between checkpoints.")
 @_option("--resume", is_flag=True, help="Go on from an interrupted run's checkpoint.")
@@ -66,9 +56,9 @@ def run(data_root: Path | None, device: str, train: str, results: Path,
         **options: Any) -> None:
     """Run one mechanism on one data set and record it as a JSON file.
 
-    What is not given is taken from the settings recommended for the data set. A run
-    that was stopped, by Ctrl-C or otherwise, goes on with --resume and ends in the
-    record of an uninterrupted run. `fairfl show` prints a record.
+    What is not given is as recommended for the data set. A run that was stopped, by
+    Ctrl-C or otherwise, goes on with --resume and ends in the record of an
+    uninterrupted run. `fairfl show` prints a record.
     """
     from fairfl import datasets, runs
     from fairfl.federation import UpdateError
@@ -83,20 +73,19 @@ def run(data_root: Path | None, device: str, train: str, results: Path,
         raise click.UsageError("--resume goes on, --again starts anew: choose one")
     output = output or results / f"{runs.file_name(settings)}.json"
     checkpoint = output.with_name(output.name + ".checkpoint")
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         _check_files(output, checkpoint, settings, resume, again)
         data = datasets.load(settings.dataset, data_root, **settings.dataset_options)
         copy = "" if data.original else " (data not verified to be the published files)"
         click.echo(title(settings) + copy)
-        with _termination_as_interrupt():
-            record = runs.run(settings, data, device, progress=True, train=train,
-                              checkpoint_file=checkpoint,
-                              checkpoint_every=checkpoint_every)
-            _save(record, output, checkpoint, again)
+        record = runs.run(settings, data, device, True, train, checkpoint,
+                          checkpoint_every)
+        _save(record, output, checkpoint, again)
     except (UpdateError, OSError) as error:
         kept = f"\n{checkpoint} holds the rounds before; --resume goes on"
         there = os.path.exists(checkpoint)  # also where it may not be asked
-        raise click.ClickException(f"{error}{kept if there else ''}") from error
+        raise click.ClickException(f"{error}{kept * there}") from error
     except (ValueError, datasets.DataError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
@@ -104,6 +93,8 @@ def run(data_root: Path | None, device: str, train: str, results: Path,
         none = "no round had ended, nothing is kept"
         click.echo(f"\ninterrupted; {kept if checkpoint.exists() else none}", err=True)
         sys.exit(130)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     checkpoint.unlink(missing_ok=True)
     click.echo("\n".join(summary(record.history)))
     click.echo(f"{record.about['seconds']} s, wrote {output}")
@@ -119,7 +110,7 @@ def _check_device(device: str) -> None:
         raise click.UsageError(f"--device {device}: {reason}") from error
 
 
-def _check_files(output: Path, checkpoint: Path, settings: Settings, resume: bool,
+def _check_files(output: Path, checkpoint: Path, settings: "Settings", resume: bool,
                  again: bool) -> None:
     """Whether the record can be written, and nothing of another run would be lost."""
     from fairfl.runs.files import check_writable
@@ -138,7 +129,7 @@ def _check_files(output: Path, checkpoint: Path, settings: Settings, resume: boo
         click.echo(f"no checkpoint {checkpoint}; starting with round 1", err=True)
 
 
-def _check_own(file: Path, settings: Settings) -> None:
+def _check_own(file: Path, settings: "Settings") -> None:
     """Whether a record, or a checkpoint that can be read, is of these settings."""
     from fairfl.runs import Settings, records
     from fairfl.runs import checkpoint as checkpoints
@@ -146,13 +137,12 @@ def _check_own(file: Path, settings: Settings) -> None:
 
     if not file.exists():
         return
+    unfinished = file.suffix == ".checkpoint"
     try:
-        if file.suffix == ".checkpoint":
-            found = Settings.from_dict(checkpoints.load(file).about["settings"])
-        else:
-            found = records.load(file).settings
+        found = (Settings.from_dict(checkpoints.load(file).about["settings"])
+                 if unfinished else records.load(file).settings)
     except ValueError as error:
-        if file.suffix == ".checkpoint" and not isinstance(error, NewerFile):
+        if unfinished and not isinstance(error, NewerFile):
             return  # nothing can go on from it
         raise click.ClickException(f"{error}. Choose another --output") from error
     if other := found.differences(settings):
@@ -160,7 +150,7 @@ def _check_own(file: Path, settings: Settings) -> None:
                                    f"({'; '.join(other)}). Choose another --output")
 
 
-def _save(record: Record, output: Path, checkpoint: Path, again: bool) -> None:
+def _save(record: "Record", output: Path, checkpoint: Path, again: bool) -> None:
     """Write the record, unless another process was faster."""
     from fairfl.runs import records
 
@@ -174,17 +164,3 @@ def _save(record: Record, output: Path, checkpoint: Path, again: bool) -> None:
             message += (f", from other settings. {checkpoint} holds this run: rename "
                         "it and --resume with another --output")
         raise click.ClickException(message) from error
-
-
-@contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Let the polite kill that batch systems send save a checkpoint, as Ctrl-C does."""
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,7 +1,5 @@
 """``fairfl show``: a record as a table, or as a file for other programs."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator
@@ -43,16 +41,15 @@ def show(record: Path, table: Path | None) -> None:
         raise click.ClickException(str(error)) from error
 
 
-def title(settings: Settings) -> str:
+def title(s: "Settings") -> str:
     """The settings in a line."""
-    options = "".join(f", {name} {value}"
-                      for name, value in settings.mechanism_options.items())
-    return (f"{settings.dataset}, {settings.partition}, {settings.agents} agents, "
-            f"{settings.mechanism}{options}: {settings.rounds} rounds, seed "
-            f"{settings.seed}")
+    options = [f"{name} {value}" for name, value in s.mechanism_options.items()]
+    how = ", ".join([s.mechanism, *options])
+    return (f"{s.dataset}, {s.partition}, {s.agents} agents, {how}: {s.rounds} rounds, "
+            f"seed {s.seed}")
 
 
-def summary(history: History) -> list[str]:
+def summary(history: "History") -> list[str]:
     """The last round, an agent a line, and the averages."""
     columns = {head: (scale * history[name][-1].double()).tolist()
                for name, head, scale in COLUMNS if name in history.names}
@@ -61,9 +58,9 @@ def summary(history: History) -> list[str]:
         lines.append(f"{key:>5}" + "".join(map(_cell, values)))
     if "test_accuracy" in history.names:
         accuracy = 100 * history["test_accuracy"][-1]
+        server = 100 * history["server_test_accuracy"][-1]
         lines.append(f"test accuracy as downloaded: average {accuracy.mean():.1f} %, "
-                     f"best {accuracy.max():.1f} %, server "
-                     f"{100 * history['server_test_accuracy'][-1]:.1f} %")
+                     f"best {accuracy.max():.1f} %, server {server:.1f} %")
     return lines
 
 
@@ -71,7 +68,7 @@ def _cell(value: float) -> str:
     return f"{value:14.0f}" if value > 1 and value.is_integer() else f"{value:14.3f}"
 
 
-def rows(history: History) -> Iterator[tuple[int, str, str, float | None]]:
+def rows(history: "History") -> Iterator[tuple[int, str, str, float | None]]:
     """(round, agent, name, value) of each recorded number; NaN is None.
 
     A number a round has no agent. Further indices stand in the name, from 1 on:
@@ -83,5 +80,5 @@ def rows(history: History) -> Iterator[tuple[int, str, str, float | None]]:
             for index in product(*map(range, values.shape)):
                 value = values[index].item()
                 agent = history.keys[index[0]] if agents else ""
-                more = [name, *(str(i + 1) for i in index[agents:])]
-                yield t, agent, ".".join(more), None if value != value else value
+                more = "".join(f".{i + 1}" for i in index[agents:])
+                yield t, agent, name + more, None if value != value else value

@@ -1,8 +1,11 @@
 """Files that appear whole or not at all."""
 
+import glob
 import os
 import time
-from contextlib import suppress
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 STALE = 3600  # seconds after which an unfinished file belongs to nobody
@@ -13,6 +16,21 @@ class NewerFile(ValueError):
 
     def __str__(self) -> str:
         return f"{super().__str__()}; a newer fairfl made it, update this one"
+
+
+@contextmanager
+def reading(path: str | Path, kind: str) -> Iterator[None]:
+    """What goes wrong inside is said of the file at `path`, which should be a `kind`:
+    NewerFile if a newer fairfl wrote it, FileNotFoundError, else ValueError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except NewerFile as error:
+        raise NewerFile(f"{path} cannot be read: {error.args[0]}") from error
+    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError,
+            zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is damaged or not a {kind}: {error}") from error
 
 
 def check_schema(schema: int, known: int) -> None:
@@ -26,16 +44,10 @@ def write_whole(path: str | Path, content: str | bytes | memoryview,
     """Write `content` to `path`; if that is interrupted, what was there is still there.
 
     It is written beside its place first, to a name of this process's own that ends in
-    ".part". A process that is killed leaves that behind; writing an hour later removes
-    it.
+    ".part". A process that is killed leaves that; writing an hour later removes it.
 
-    Args:
-        replace: whether a file that is there may be replaced.
-
-    Raises:
-        FileExistsError: there is one, and it may not be replaced.
-        OSError: no permission, no room, or `path` is something other than a file; the
-            message names it.
+    OSError, which names `path`, if it cannot be written; FileExistsError if a file is
+    there that may not be replaced.
     """
     path = Path(path)
     _check_regular(path)
@@ -53,7 +65,10 @@ def write_whole(path: str | Path, content: str | bytes | memoryview,
     finally:
         with suppress(OSError):  # what is reported is why writing failed
             part.unlink(missing_ok=True)
-    _remove_stale(path)
+    with suppress(OSError):
+        for old in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+            if old.stat().st_mtime < time.time() - STALE:
+                old.unlink()
 
 
 def check_writable(path: str | Path) -> None:
@@ -78,11 +93,3 @@ def _claim(part: Path, path: Path) -> None:
 def _check_regular(path: Path) -> None:
     if path.exists() and not path.is_file():
         raise OSError(f"{path} is not a regular file; choose another name")
-
-
-def _remove_stale(path: Path) -> None:
-    with suppress(OSError):
-        for part in path.parent.iterdir():
-            own = part.name.startswith(f"{path.name}.") and part.name.endswith(".part")
-            if own and part.stat().st_mtime < time.time() - STALE:
-                part.unlink()

@@ -1,7 +1,5 @@
-"""The settings that this project recommends, by data set, partition and mechanism.
-
-They are ours: they converge on the real data within minutes on a CPU. The paper's text
-and its published code are in `presets`.
+"""The settings that this project recommends, by data set, partition and mechanism; they
+converge on the real data within minutes on a CPU. Those of the paper are in `presets`.
 """
 
 import hashlib
@@ -48,63 +46,38 @@ STARTING_FOR: dict[tuple[str, str], dict] = {
     ("digits", "cla"): {"partition_options": {"replace": True}},
 }
 
+
+def _best(standalone: float, fedavg: float, cgsv: float, qffl: tuple[float, float],
+          cffl: tuple[float, float], usual: dict) -> dict[str, dict]:
+    """Learning rates, with q of q-FFL and alpha of CFFL, and the usual Gamma."""
+    gamma = {"gamma": usual["gamma"].first, "gamma_decay": usual["gamma"].decay}
+    return {"standalone": {"lr": standalone}, "fedavg": {"lr": fedavg} | gamma,
+            "cgsv": {"lr": cgsv} | gamma, "qffl": {"lr": qffl[0], "q": qffl[1]},
+            "cffl": {"lr": cffl[0], "alpha": cffl[1]}}
+
+
 # The best of four candidates for each method, in the words of `with_choice`; see
 # `book.reproduction.choice`
 CHOSEN: dict[str, dict[str, dict]] = {
-    "digits": {
-        "standalone": {"lr": 0.2},
-        "fedavg": {"lr": 0.1, "gamma": 0.5, "gamma_decay": 0.97},
-        "cgsv": {"lr": 0.1, "gamma": 0.5, "gamma_decay": 0.97},
-        "qffl": {"lr": 0.1, "q": 0.1},
-        "cffl": {"lr": 0.1, "alpha": 2.0},
-    },
-    "mnist": {
-        "standalone": {"lr": 0.15},
-        "fedavg": {"lr": 0.15, "gamma": 0.5, "gamma_decay": 0.98},
-        "cgsv": {"lr": 0.15, "gamma": 0.5, "gamma_decay": 0.98},
-        "qffl": {"lr": 0.15, "q": 0.1},
-        "cffl": {"lr": 0.15, "alpha": 2.0},
-    },
-    "cifar10": {
-        "standalone": {"lr": 0.1},
-        "fedavg": {"lr": 0.05, "gamma": 1.0, "gamma_decay": 0.97},
-        "cgsv": {"lr": 0.05, "gamma": 1.0, "gamma_decay": 0.97},
-        "qffl": {"lr": 0.1, "q": 0.1},
-        "cffl": {"lr": 0.05, "alpha": 5.0},
-    },
-    "sst": {
-        "standalone": {"lr": 1e-3},
-        "fedavg": {"lr": 5e-4, "gamma": 2.0, "gamma_decay": 0.9},
-        "cgsv": {"lr": 1e-3, "gamma": 2.0, "gamma_decay": 0.9},
-        "qffl": {"lr": 1e-3, "q": 1e-4},
-        "cffl": {"lr": 1e-3, "alpha": 2.0},
-    },
-    "mr": {
-        "standalone": {"lr": 2e-3},
-        "fedavg": {"lr": 5e-4, "gamma": 2.0, "gamma_decay": 0.9},
-        "cgsv": {"lr": 1e-3, "gamma": 2.0, "gamma_decay": 0.9},
-        "qffl": {"lr": 1e-3, "q": 1e-4},
-        "cffl": {"lr": 1e-3, "alpha": 2.0},
-    },
+    "digits": _best(0.2, 0.1, 0.1, (0.1, 0.1), (0.1, 2.0), _DIGITS),
+    "mnist": _best(0.15, 0.15, 0.15, (0.15, 0.1), (0.15, 2.0), _MNIST),
+    "cifar10": _best(0.1, 0.05, 0.05, (0.1, 0.1), (0.05, 5.0), _CIFAR),
+    "sst": _best(1e-3, 5e-4, 1e-3, (1e-3, 1e-4), (1e-3, 2.0), _TEXT),
+    "mr": _best(2e-3, 5e-4, 1e-3, (1e-3, 1e-4), (1e-3, 2.0), _TEXT),
 }
 # They pay in other ways from the sum that FedAvg takes
 SAME_SUM = dict.fromkeys(("dw", "rr", "eu", "eci"), "fedavg")
-# What a file's name says in words
 NAMED = ("dataset", "partition", "agents", "mechanism", "mechanism_options", "seed",
-         "attacks")
+         "attacks")  # what a file's name says in words
 
 
 def with_choice(settings: Settings, choice: dict) -> Settings:
-    """The settings with another learning rate, Gamma_1, its decay and hyperparameters.
-
-    Args:
-        choice: "lr", "gamma", "gamma_decay", and the mechanism's own options.
-    """
+    """The settings with another "lr", "gamma" (in round 1), "gamma_decay" and options
+    of the mechanism."""
     options = dict(choice)
     lr = replace(settings.local.lr, first=options.pop("lr"))
-    gamma = replace(settings.gamma,
-                    first=options.pop("gamma", settings.gamma.first),
-                    decay=options.pop("gamma_decay", settings.gamma.decay))
+    gamma = Schedule(options.pop("gamma", settings.gamma.first),
+                     options.pop("gamma_decay", settings.gamma.decay))
     return replace(settings, local=replace(settings.local, lr=lr), gamma=gamma,
                    mechanism_options=settings.mechanism_options | options)
 
@@ -114,11 +87,10 @@ def starting(dataset: str = "mnist", partition: str = "pow", agents: int = 10,
     """The settings among whose neighbours the recommended ones were chosen."""
     if dataset not in STARTING and "model" not in changes:
         raise ValueError(f"no settings for the data set {dataset!r}; known are "
-                         f"{', '.join(STARTING)}. For data of your own, name the model "
-                         "too")
+                         f"{', '.join(STARTING)}. For your own data, name a model too")
     fields = STARTING.get(dataset, _OWN) | STARTING_FOR.get((dataset, partition), {})
-    named = {"dataset": dataset, "partition": partition, "agents": agents}
-    return Settings(**{**fields, **named, "validation": None, **changes})
+    return Settings(dataset, partition, agents,
+                    **(fields | {"validation": None} | changes))
 
 
 def recommended(dataset: str = "mnist", partition: str = "pow", agents: int = 10,
@@ -129,27 +101,24 @@ def recommended(dataset: str = "mnist", partition: str = "pow", agents: int = 10
     One local epoch a round and a decaying Gamma, so that the server settles; a
     validation set is held out whatever the mechanism, so that all mechanisms see the
     same agents. Learning rate, Gamma and hyperparameters are the best of as many
-    candidates for each mechanism (`CHOSEN`). Nested classes of CIFAR-10 and digits
-    (CLA) are drawn with replacement, because there are not enough images of the first
-    classes.
+    candidates for each mechanism (`CHOSEN`). For CLA, CIFAR-10 and digits have too few
+    images of the first classes; they are drawn with replacement.
 
     Args:
         changes: fields of `Settings` to set otherwise; hyperparameters that are not
-            given in ``mechanism_options`` stay. A data set of one's own (a ``.npz``
-            file) needs ``model``.
+            given in ``mechanism_options`` stay. A ``.npz`` file needs ``model``.
 
-    Raises:
-        ValueError: no settings for this data set, and `model` is not given.
-        TypeError: an unknown field.
+    ValueError without settings for this data set or `model`, TypeError for an unknown
+    field.
     """
     found = starting(dataset, partition, agents, **changes)
     chosen = CHOSEN.get(dataset, {}).get(SAME_SUM.get(found.mechanism, found.mechanism))
     if not chosen:
         return found
     best = with_choice(found, chosen)
-    given = {name: getattr(found, name) for name in ("local", "gamma")
-             if name in changes}
     options = best.mechanism_options | found.mechanism_options
+    given = {part: getattr(found, part) for part in ("local", "gamma")
+             if part in changes}
     return replace(best, mechanism_options=options, **given)
 
 
@@ -165,5 +134,5 @@ def file_name(settings: Settings) -> str:
     if own:
         other["dataset"] = plain["dataset"]  # the name holds its last part only
     text = json.dumps(other, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
-    return f"{settings.name}-{digest}" if other else settings.name
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"{settings.name}-{digest[:6]}" if other else settings.name

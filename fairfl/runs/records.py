@@ -14,7 +14,7 @@ import torch
 
 import fairfl
 from fairfl.history import History
-from fairfl.runs.files import NewerFile, check_schema, write_whole
+from fairfl.runs.files import check_schema, reading, write_whole
 from fairfl.runs.settings import Settings
 
 DIGITS = 9  # a float32 comes back as it was
@@ -37,35 +37,20 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def save(record: Record, path: str | Path, replace: bool = True) -> None:
-    """Write a record, numbers with `DIGITS` significant digits, whole or not at all.
-
-    Raises:
-        FileExistsError: there is a file, and it may not be replaced.
-        OSError: it cannot be written; the message names the file.
-    """
+    """Write a record with `DIGITS` significant digits. Errors: see `write_whole`."""
     plain = {"schema": SCHEMA, "settings": record.settings.to_dict(), **record.about,
              "history": record.history.to_dict(DIGITS)}
     write_whole(path, json.dumps(plain, allow_nan=False) + "\n", replace)
 
 
 def load(path: str | Path) -> Record:
-    """Read a record.
-
-    Raises:
-        FileNotFoundError: there is none; the message says how to make it.
-        NewerFile: a newer fairfl wrote it; the message names the file.
-        ValueError: the file is damaged or not a record; the message names it.
-    """
+    """Read a record. Errors: see `reading`; a missing one's says how to make it."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no record at {path}; `fairfl run` writes one, "
                                 "`python -m book.reproduction` those of the book")
-    try:
+    with reading(path, "record"):
         about = json.loads(path.read_text())
         check_schema(about.pop("schema", 1), SCHEMA)
         settings = Settings.from_dict(about.pop("settings"))
         return Record(settings, History.from_dict(about.pop("history")), about)
-    except NewerFile as error:
-        raise NewerFile(f"{path} cannot be read: {error.args[0]}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged or not a record: {error}") from error

@@ -21,15 +21,11 @@ from fairfl.runs.records import Record, versions
 from fairfl.runs.settings import Settings
 
 
-def federation(
-    settings: Settings, data: Data | None = None, device: str | torch.device = "cpu",
-    train: str = "auto",
-) -> Federation:
+def federation(settings: Settings, data: Data | None = None,
+               device: str | torch.device = "cpu", train: str = "auto") -> Federation:
     """The federation that the settings describe; `data` saves loading the data again.
 
-    Raises:
-        ValueError: the settings do not fit each other or the data; the message says
-            what.
+    ValueError if they do not fit each other or the data; the message says what.
     """
     mechanism = _made("mechanism_options", mechanisms.build, settings.mechanism,
                       **settings.mechanism_options)
@@ -44,11 +40,10 @@ def federation(
         agents = partition.label_noise(agents, settings.label_noise, data.classes,
                                        settings.seed)
     agents, cheats = attacks.join(agents, attacks.build(settings.attacks))
-    return Federation(
-        agents, _model(settings, data), mechanism, local=settings.local,
-        gamma=settings.gamma, test=test, validation=validation, seed=settings.seed,
-        device=device, train=train, attacks=cheats, buffers=settings.buffers,
-    )
+    return Federation(agents, _model(settings, data), mechanism, local=settings.local,
+                      gamma=settings.gamma, test=test, validation=validation,
+                      seed=settings.seed, device=device, train=train, attacks=cheats,
+                      buffers=settings.buffers)
 
 
 def _made(field: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -104,21 +99,14 @@ def standard_probes(settings: Settings) -> Sequence[probes.Probe]:
     return *cheap, *seen
 
 
-def run(
-    settings: Settings,
-    data: Data | None = None,
-    device: str | torch.device = "cpu",
-    progress: bool = False,
-    train: str = "auto",
-    checkpoint_file: str | Path | None = None,
-    checkpoint_every: float = math.inf,
-    after: Callable[[History], None] = lambda history: None,
-) -> Record:
+def run(settings: Settings, data: Data | None = None,
+        device: str | torch.device = "cpu", progress: bool = False, train: str = "auto",
+        checkpoint_file: str | Path | None = None, checkpoint_every: float = math.inf,
+        after: Callable[[History], None] = lambda history: None) -> Record:
     """Run what the settings describe and return its record.
 
     Args:
         data: saves loading the data set again.
-        device: where to train.
         progress: show a progress bar with rounds, time left and current accuracies.
         train: see `Federation`; backends agree within rounding.
         checkpoint_file: if it exists, the run goes on from it; it is written every
@@ -126,27 +114,23 @@ def run(
             error, too. It stays; whoever has saved the record may delete it.
         after: called after each round; what it raises ends the run.
 
-    Raises:
-        ValueError: as in `federation`; the checkpoint is damaged, or of other settings
-            or data; the record could not hold the settings.
-        OSError: the checkpoint cannot be written; the one before it is still there.
-        UpdateError: an agent's update is NaN or infinite.
+    ValueError as in `federation`, if the checkpoint is damaged, of other settings or
+    data, or a record could not hold the settings; OSError if the checkpoint cannot be
+    written, the one before it is still there; UpdateError for NaN or infinite updates.
     """
     begin = time.perf_counter()
-    wanted = settings.to_dict()
+    about = {"settings": settings.to_dict()}  # what a record can hold, or an error
     data = data or datasets.load(settings.dataset, **settings.dataset_options)
     fed = federation(settings, data, device, train)
-    history, before = History(fed.setting.keys), 0.0
+    history = History(fed.setting.keys)
     if checkpoint_file and Path(checkpoint_file).exists():
-        history, before = _resume(checkpoint_file, settings, data, fed)
-
-    def seconds() -> float:
-        return before + time.perf_counter() - begin
+        history, seconds = _resume(checkpoint_file, settings, data, fed)
+        begin -= seconds
 
     def keep() -> None:
         if checkpoint_file and history.last:
-            about = {"settings": wanted, "data": data.sha256, "seconds": seconds()}
-            checkpoint.save(checkpoint_file, history, about)
+            now = {"data": data.sha256, "seconds": time.perf_counter() - begin}
+            checkpoint.save(checkpoint_file, history, about | now)
 
     def after_round(history: History) -> None:
         if history.last and history.last.t % checkpoint_every == 0:
@@ -164,11 +148,10 @@ def run(
     if settings.rounds % checkpoint_every:
         with suppress(OSError):  # the record may still find room
             keep()
-    about = _about(fed, data) | {"seconds": round(seconds(), 2)}
-    return Record(settings, history, about)
+    return Record(settings, history, _about(fed, data, time.perf_counter() - begin))
 
 
-def _about(fed: Federation, data: Data) -> dict[str, Any]:
+def _about(fed: Federation, data: Data, seconds: float) -> dict[str, Any]:
     """What else a record says of how its numbers were made."""
     cuda = fed.device.type == "cuda"
     cpu = f"CPU, {platform.machine()}, {sys.platform}"
@@ -180,11 +163,12 @@ def _about(fed: Federation, data: Data) -> dict[str, Any]:
         "data": {"sha256": data.sha256, "original": data.original},
         "precision": str(fed.initial.dtype).removeprefix("torch."),
         "parameters": fed.layout.dimension,
+        "seconds": round(seconds, 2),
     }
 
 
-def _resume(path: str | Path, settings: Settings, data: Data, fed: Federation,
-            ) -> tuple[History, float]:
+def _resume(path: str | Path, settings: Settings, data: Data,
+            fed: Federation) -> tuple[History, float]:
     """The history to go on with and the seconds that it took."""
     found = checkpoint.load(path, fed.device)
     then = Settings.from_dict(found.about["settings"])
@@ -197,12 +181,10 @@ def _resume(path: str | Path, settings: Settings, data: Data, fed: Federation,
     return found.history, found.about["seconds"]
 
 
-def replay(record: Record, rounds: int,
-           data: Data | None = None) -> tuple[History, History]:
-    """Run the first rounds of a record again: (what it says of them, what they give).
-
-    Only the order of summation may differ, so compare with a tolerance.
-    """
-    fed = federation(record.settings, data)
-    again = fed.run(rounds, standard_probes(record.settings))
+def replay(record: Record, rounds: int, data: Data | None = None
+           ) -> tuple[History, History]:
+    """Run the first rounds of a record again: (what it says of them, what they give);
+    the order of summation may differ, so compare with a tolerance."""
+    seen = standard_probes(record.settings)
+    again = federation(record.settings, data).run(rounds, seen)
     return record.history.until(rounds), again

@@ -3,7 +3,9 @@
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from functools import partial
 from pathlib import PureWindowsPath
 from typing import Any
 
@@ -13,42 +15,34 @@ from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining
 
 RECORDED = ("all", "end", "validation", "guarantee", "losses")
-TEXTS = ("dataset", "partition", "model", "mechanism")
-OPTIONS = ("dataset_options", "partition_options", "mechanism_options",
-           "model_options", "attacks")
+WORDS = {str: "text", dict: "dictionary", LocalTraining: "LocalTraining",
+         Schedule: "Schedule or number"}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides the outcome of a run, as plain data.
+    """Everything that decides the outcome of a run.
 
-    `dataset_options`, `partition_options` and `mechanism_options` are passed on to
-    `datasets.load`, `partition.partition` and `mechanisms.build`, `model_options` to
-    `models.build`. A non-empty `label_noise` gives the fraction of wrong labels of
-    each agent, see `partition.label_noise`. `attacks` says who cheats, and how, see
-    `fairfl.attacks.build`; agents that an attacker brings along are not counted in
-    `agents`. Numbers of numpy become plain ones, tuples in options become lists, and a
-    number in the place of `gamma` a constant schedule.
+    Options are passed on to `datasets.load`, `partition.partition`, `mechanisms.build`
+    and `models.build`. A non-empty `label_noise` is the fraction of wrong labels of
+    each agent. `attacks` says who cheats, and how, see `fairfl.attacks.build`; agents
+    that an attacker brings along are not counted in `agents`. Numbers of numpy become
+    plain ones, tuples in options lists, and a number as `gamma` a constant schedule.
 
-    Losses are taken every `evaluate_every` rounds. Test accuracies of the models as
-    downloaded and of the models after local training are taken every `accuracy_every`
-    rounds and in the first and last; None: as downloaded only, half as often as the
-    losses. The cosines between the updates are taken every `cosines_every` rounds (0:
-    never).
+    ``recorded="all"``: losses every `evaluate_every` rounds, cosines between updates
+    every `cosines_every` (0: never), test accuracies as downloaded and after local
+    training every `accuracy_every` and in the first and last (None: as downloaded only,
+    half as often as the losses). "end": losses and test results of both kinds after the
+    last round (and every `accuracy_every` where given), and in each round only what the
+    mechanism logs and the lengths of updates. "validation": accuracies on the
+    validation set every `accuracy_every` rounds only. "guarantee": what Theorem 2
+    speaks of, downloads and distances in each round, losses on all samples and the
+    gradient of the server's every `evaluate_every`. "losses": the same with each
+    model's loss on each agent's samples, and under label noise on the true labels, in
+    the place of that on all samples; and test results as for "end".
 
-    That is what is recorded for ``recorded="all"``. "end": losses and test results of
-    both kinds after the last round (and every `accuracy_every` rounds where that is
-    given), and in each round only what the mechanism logs and the lengths of updates.
-    "validation": accuracies on the validation set every `accuracy_every` rounds,
-    nothing else. "guarantee": what Theorem 2 speaks of, downloads and distances in each
-    round, losses on all samples and the gradient of the server's every `evaluate_every`
-    rounds. "losses": the same with each model's loss on each agent's samples, and under
-    label noise on the true labels, in the place of that on all samples; and test
-    results as for "end".
-
-    Raises:
-        ValueError: a field that is not plain data or out of its range, or a schedule
-            that leaves the floating-point numbers before the last round.
+    ValueError for a field that is not plain data or out of its range, or a schedule
+    that leaves the floating-point numbers before the last round.
     """
 
     dataset: str
@@ -75,7 +69,7 @@ class Settings:
     buffers: str | None = None  # of BatchNorm and the like, see `Federation`
 
     def __post_init__(self) -> None:
-        for name in (entry.name for entry in fields(self)):
+        for name in vars(self).copy():
             object.__setattr__(self, name, plain(getattr(self, name), name))
         if isinstance(self.gamma, (int, float)):
             object.__setattr__(self, "gamma", Schedule(self.gamma))
@@ -88,12 +82,11 @@ class Settings:
         self._check()
 
     def _check(self) -> None:
-        for names, kind, word in ((TEXTS, str, "text"), (OPTIONS, dict, "dictionary"),
-                                  (("local",), LocalTraining, "LocalTraining"),
-                                  (("gamma",), Schedule, "Schedule or number")):
-            for name in names:
-                if not isinstance(value := getattr(self, name), kind):
-                    raise ValueError(f"{name} must be a {word}, not {value!r}")
+        for entry in fields(self):
+            kind: Any = entry.type
+            if kind in WORDS and not isinstance(getattr(self, entry.name), kind):
+                raise ValueError(f"{entry.name} must be a {WORDS[kind]}, not "
+                                 f"{getattr(self, entry.name)!r}")
         given = {name: 1 if (value := getattr(self, name)) is None else value
                  for name in ("size", "validation", "accuracy_every")}
         _checks.whole(0, validation=given.pop("validation"),
@@ -102,24 +95,18 @@ class Settings:
                       evaluate_every=self.evaluate_every, **given)
         _checks.whole(-(2**63), seed=self.seed)
         _checks.known("recorded", self.recorded, RECORDED)
-        for name, schedule in (("gamma", self.gamma), ("local.lr", self._rate)):
-            try:
-                fits = schedule(self.rounds) < math.inf
-            except OverflowError:
-                fits = False
-            if not fits:
-                raise ValueError(f"{name} is beyond all numbers in round "
-                                 f"{self.rounds}; its decay must be smaller")
-
-    def _rate(self, t: int) -> float:
-        return self.local.rate(t, self.local.epochs - 1)
+        rate = partial(self.local.rate, epoch=self.local.epochs - 1)
+        for name, schedule in (("gamma", self.gamma), ("local.lr", rate)):
+            with suppress(OverflowError):
+                if schedule(self.rounds) < math.inf:
+                    continue
+            raise ValueError(f"{name} is beyond all numbers in round {self.rounds}; "
+                             "its decay must be smaller")
 
     def to_dict(self) -> dict:
         """Plain data for JSON, which has no word for infinity: "inf" stands for it.
 
-        Raises:
-            ValueError: local training of a kind that `from_dict` could not tell from
-                `LocalTraining`.
+        ValueError for local training of a kind that `from_dict` could not know.
         """
         if type(self.local) is not LocalTraining:
             raise ValueError("a record cannot hold local training of the kind "
@@ -128,12 +115,8 @@ class Settings:
 
     @classmethod
     def from_dict(cls, plain: dict) -> "Settings":
-        """The inverse of `to_dict`.
-
-        Raises:
-            NewerFile: a field that this version does not know.
-            ValueError: fields are missing.
-        """
+        """The inverse of `to_dict`; NewerFile for a field that this version does not
+        know, ValueError if one is missing."""
         try:
             local = dict(plain["local"])
             local["lr"] = _made(Schedule, local["lr"])
@@ -144,23 +127,19 @@ class Settings:
 
     def differences(self, other: "Settings") -> list[str]:
         """What is different in other settings, in words: "rounds 3, not 4"."""
-        pairs = ((entry.name, getattr(self, entry.name), getattr(other, entry.name))
-                 for entry in fields(self))
-        return [f"{name} {mine!r}, not {theirs!r}" for name, mine, theirs in pairs
-                if mine != theirs]
+        return [f"{name} {mine!r}, not {theirs!r}" for name, mine in vars(self).items()
+                if mine != (theirs := getattr(other, name))]
 
     @property
     def name(self) -> str:
-        """A file name's stem, e.g. "mnist-pow-10-cgsv-beta1-seed0".
-
-        It says nothing of most fields, see `recommendations.file_name`.
-        """
+        """A file name's stem, e.g. "mnist-pow-10-cgsv-beta1-seed0"; it says nothing of
+        most fields, see `recommendations.file_name`."""
         options = _short(self.mechanism_options)
         dataset = PureWindowsPath(self.dataset).name.removesuffix(".npz")
         for key, attack in sorted(self.attacks.items()):
             own = dict(attack)
-            words = [f"agent{key}", str(own.pop("kind", "")), *_short(own)]
-            options.append("".join(words))
+            kind = own.pop("kind", "")
+            options.append("".join([f"agent{key}{kind}", *_short(own)]))
         stem = "-".join([dataset, self.partition, str(self.agents), self.mechanism,
                          *options, f"seed{self.seed}"])
         return re.sub(r"[^\w.+-]", "_", stem)
@@ -169,18 +148,16 @@ class Settings:
 def plain(value: Any, name: str) -> Any:
     """The value as JSON can hold it, infinity aside; a dataclass stays one.
 
-    Raises:
-        ValueError: it cannot; the message starts with the name.
+    ValueError if it cannot; the message starts with the name.
     """
     if hasattr(value, "tolist"):  # of numpy or torch
         value = value.tolist()
     if value == "inf" or value == "-inf":
         return float(value)
     if is_dataclass(value) and not isinstance(value, type):
-        parts = (entry.name for entry in fields(value))
-        return replace(value, **{part: plain(getattr(value, part), f"{name}.{part}")
-                                 for part in parts})
-    if isinstance(value, Mapping):
+        return replace(value, **{part: plain(entry, f"{name}.{part}")
+                                 for part, entry in vars(value).items()})
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: plain(entry, f"{name}.{key}") for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(entry, name) for entry in value]

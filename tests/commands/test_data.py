@@ -26,7 +26,14 @@ def offline(monkeypatch):
 
 def test_help_names_everything():
     text = call("--help").output
-    for word in ("--fetch", "--data-root", "$FAIRFL_DATA", *datasets.DATASETS, ".npz", "exit code"):
+    for word in (
+        "--fetch",
+        "--data-root",
+        "$FAIRFL_DATA",
+        *datasets.DATASETS,
+        ".npz",
+        "exit code",
+    ):
         assert word in " ".join(text.split())
 
 
@@ -34,10 +41,18 @@ def test_list_of_an_empty_folder_is_no_error(tmp_path):
     result = call("--data-root", tmp_path)
     assert result.exit_code == 0
     for name, module in datasets.DATASETS.items():
-        assert f"{name}: {'intact' if name == 'digits' else 'missing'}\n" in result.output
-        for word in (*module.ABOUT.citation.split(), *module.ABOUT.licence.split(), f"{module.ABOUT.samples[0]:,}"):
+        assert (
+            f"{name}: {'intact' if name == 'digits' else 'missing'}\n" in result.output
+        )
+        for word in (
+            *module.ABOUT.citation.split(),
+            *module.ABOUT.licence.split(),
+            f"{module.ABOUT.samples[0]:,}",
+        ):
             assert word in result.output
-    assert result.output.count("https://storage.googleapis.com/cvdf-datasets/mnist/") == 1  # one for its four files
+    assert (
+        result.output.count("https://storage.googleapis.com/cvdf-datasets/mnist/") == 1
+    )  # one for its four files
     for module in (mr, datasets.DATASETS["sst"]):
         assert all(url in result.output for url in module.ARCHIVES[0].urls)
 
@@ -45,8 +60,13 @@ def test_list_of_an_empty_folder_is_no_error(tmp_path):
 def test_what_is_asked_for_must_be_there(tmp_path):
     assert call("digits").exit_code == 0
     result = call("digits", "mnist", "--data-root", tmp_path)
-    assert result.exit_code == 1 and "train-images-idx3-ubyte is missing" in result.output
-    assert "see above: mnist; --fetch gets what is missing" in result.output.splitlines()[-1]
+    assert (
+        result.exit_code == 1 and "train-images-idx3-ubyte is missing" in result.output
+    )
+    assert (
+        "see above: mnist; --fetch gets what is missing"
+        in result.output.splitlines()[-1]
+    )
     assert "digits: intact" in result.output
 
 
@@ -55,12 +75,19 @@ def test_damage_is_named(tmp_path):
     for name in ("train", "dev", "test"):
         (tmp_path / "trees" / f"{name}.txt").write_text("(2 (2 hello))")
     result = call("sst", "--data-root", tmp_path)
-    assert result.exit_code == 1 and "sst: damaged" in result.output and "train.txt is damaged" in result.output
+    assert (
+        result.exit_code == 1
+        and "sst: damaged" in result.output
+        and "train.txt is damaged" in result.output
+    )
 
 
 def test_unknown_name_is_wrong_usage():
     result = call("imagenet")
-    assert result.exit_code == 2 and "'imagenet'; known are cifar10, digits, mnist, mr, sst" in result.output
+    assert (
+        result.exit_code == 2
+        and "'imagenet'; known are cifar10, digits, mnist, mr, sst" in result.output
+    )
 
 
 FETCHED = [name for name, module in datasets.DATASETS.items() if module.ARCHIVES]
@@ -69,15 +96,22 @@ FETCHED = [name for name, module in datasets.DATASETS.items() if module.ARCHIVES
 @pytest.mark.parametrize("names", [["sst"], []])
 def test_fetching_in_vain(tmp_path, names):
     result = call(*names, "--fetch", "--data-root", tmp_path)
-    assert result.exit_code == 1 and "train.txt is missing and could not be downloaded" in result.output
-    assert result.output.count("no network here") == sum(  # the first archive that does not come ends it
-        len(module.ARCHIVES[0].urls) for name, module in datasets.DATASETS.items() if name in (names or FETCHED)
+    assert (
+        result.exit_code == 1
+        and "train.txt is missing and could not be downloaded" in result.output
+    )
+    assert result.output.count(
+        "no network here"
+    ) == sum(  # the first archive that does not come ends it
+        len(module.ARCHIVES[0].urls)
+        for name, module in datasets.DATASETS.items()
+        if name in (names or FETCHED)
     )
     assert list(tmp_path.rglob("*")) == []
 
 
 def test_fetching(tmp_path, monkeypatch):
-    """What is fetched is the fetching module's business; here: that it is asked for, and found afterwards."""
+    """Fetching has its own tests; here: it is asked for, and its files are found."""
     text = {file: b"one\ntwo\n" for file in mr.ARCHIVES[0].files}
 
     def arrive(archive, wanted, root, advice):
@@ -85,16 +119,29 @@ def test_fetching(tmp_path, monkeypatch):
         for file in wanted:
             (root / file).write_bytes(text[file])
 
-    pins = {file: f"md5:{hashlib.md5(content).hexdigest()}" for file, content in text.items()}
+    pins = {
+        file: f"md5:{hashlib.md5(content).hexdigest()}"
+        for file, content in text.items()
+    }
     monkeypatch.setattr(mr, "ARCHIVES", (mr.ARCHIVES[0]._replace(files=pins),))
     monkeypatch.setattr(fetching, "_fetch", arrive)
     result = call("mr", "--fetch", "--data-root", tmp_path)
-    assert result.exit_code == 0 and "mr: intact\n" in result.output and str(tmp_path) in result.output
+    assert (
+        result.exit_code == 0
+        and "mr: intact\n" in result.output
+        and str(tmp_path) in result.output
+    )
 
 
 def write_copy(path: Path) -> Path:
     images, labels = np.zeros((3, 32, 32, 3), np.uint8), np.arange(3)
-    np.savez(path, train_images=images[:2], train_labels=labels[:2], test_images=images[2:], test_labels=labels[2:])
+    np.savez(
+        path,
+        train_images=images[:2],
+        train_labels=labels[:2],
+        test_images=images[2:],
+        test_labels=labels[2:],
+    )
     return path
 
 
@@ -104,7 +151,10 @@ def test_a_copy_is_called_a_copy(tmp_path):
     assert result.exit_code == 0 and "cifar10: intact, a copy\n" in result.output
     assert "2 training, 1 test\n" in result.output and "50,000" not in result.output
     result = call("cifar10", "--fetch", "--data-root", tmp_path)
-    assert result.exit_code == 1 and "data_batch_1 is missing and could not be downloaded" in result.output
+    assert (
+        result.exit_code == 1
+        and "data_batch_1 is missing and could not be downloaded" in result.output
+    )
 
 
 def test_files_of_ones_own(tmp_path):

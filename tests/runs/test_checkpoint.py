@@ -16,7 +16,10 @@ from fairfl.runs.recommendations import recommended
 @pytest.fixture(scope="module")
 def fed():
     settings = recommended("digits", "pow", agents=3, size=20, mechanism="rr")
-    return running.federation(replace(settings, local=replace(settings.local, epochs=1)), datasets.load("digits"))
+    return running.federation(
+        replace(settings, local=replace(settings.local, epochs=1)),
+        datasets.load("digits"),
+    )
 
 
 @pytest.fixture
@@ -34,8 +37,10 @@ def test_everything_that_decides_the_next_round_comes_back(fed, saved):
     last, again = history.last, found.history.last
     assert again.t == 2 and again.updates is None
     for name in ("server", "models", "buffers"):
-        assert torch.equal(getattr(again, name), getattr(last, name)) and getattr(again, name).dtype == getattr(
-            last, name).dtype
+        assert (
+            torch.equal(getattr(again, name), getattr(last, name))
+            and getattr(again, name).dtype == getattr(last, name).dtype
+        )
     assert again.state.keys() == last.state.keys()
     assert found.history.to_dict() == history.to_dict()
     on, off = fed.run(1, history=found.history), fed.run(1, history=history)
@@ -44,8 +49,15 @@ def test_everything_that_decides_the_next_round_comes_back(fed, saved):
 
 def test_state_of_tensors_and_numbers(saved, tmp_path):
     history, file = saved
-    history.last = replace(history.last, state={"r": torch.tensor([0.25, 0.75]), "n": 3, "x": 0.1,
-                                                "out": torch.tensor([True, False])})
+    history.last = replace(
+        history.last,
+        state={
+            "r": torch.tensor([0.25, 0.75]),
+            "n": 3,
+            "x": 0.1,
+            "out": torch.tensor([True, False]),
+        },
+    )
     checkpoint.save(file, history, {})
     state = checkpoint.load(file).history.last.state
     assert state["n"] == 3 and state["x"] == 0.1 and state["r"].tolist() == [0.25, 0.75]
@@ -64,9 +76,17 @@ def test_a_round_that_was_recorded_by_half_is_left_out(saved):
 def test_half_a_file_and_other_files_are_named(saved, tmp_path):
     _, file = saved
     whole = file.read_bytes()
-    for wrong in (b"", whole[: len(whole) // 2], whole[:-7], b"{}", whole.replace(b'{"', b'["', 1)):
+    for wrong in (
+        b"",
+        whole[: len(whole) // 2],
+        whole[:-7],
+        b"{}",
+        whole.replace(b'{"', b'["', 1),
+    ):
         file.write_bytes(wrong)
-        with pytest.raises(ValueError, match="run.checkpoint is damaged or not a checkpoint"):
+        with pytest.raises(
+            ValueError, match="run.checkpoint is damaged or not a checkpoint"
+        ):
             checkpoint.load(file)
     for missing in ("models", "json"):
         with zipfile.ZipFile(tmp_path / "other.zip", "w") as new:
@@ -75,7 +95,9 @@ def test_half_a_file_and_other_files_are_named(saved, tmp_path):
                 for name in old.namelist():
                     if not name.startswith(missing):
                         new.writestr(name, old.read(name))
-        with pytest.raises(ValueError, match="other.zip is damaged or not a checkpoint"):
+        with pytest.raises(
+            ValueError, match="other.zip is damaged or not a checkpoint"
+        ):
             checkpoint.load(tmp_path / "other.zip")
     with pytest.raises(FileNotFoundError):
         checkpoint.load(tmp_path / "none")
@@ -90,7 +112,9 @@ def test_no_code_from_the_file_is_run(saved, tmp_path):
     history, file = saved
     with np.load(file) as arrays:
         plain = dict(arrays)
-    np.savez(tmp_path / "bomb.npz", **{**plain, "models": np.array([Bomb()], dtype=object)})
+    np.savez(
+        tmp_path / "bomb.npz", **{**plain, "models": np.array([Bomb()], dtype=object)}
+    )
     (tmp_path / "bomb.pickle").write_bytes(pickle.dumps(Bomb()))
     for name in ("bomb.npz", "bomb.pickle"):
         with pytest.raises(ValueError, match=f"{name} is damaged or not a checkpoint"):

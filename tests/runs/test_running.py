@@ -14,13 +14,17 @@ from fairfl.runs.settings import Settings
 
 @pytest.fixture(scope="module")
 def record():
-    return running.run(replace(experiments.label_noise("digits", seed=3), rounds=2, size=40))
+    return running.run(
+        replace(experiments.label_noise("digits", seed=3), rounds=2, size=40)
+    )
 
 
 def test_settings_survive_json():
     for dataset in ("mnist", "digits"):
         settings = experiments.label_noise(dataset, seed=5)
-        assert Settings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+        assert (
+            Settings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+        )
     with pytest.raises(ValueError, match="not the settings of a run"):
         Settings.from_dict({"dataset": "digits"})
     with pytest.raises(ValueError, match="known are 'mnist' and 'digits'"):
@@ -28,9 +32,14 @@ def test_settings_survive_json():
 
 
 def test_a_record_says_what_it_is_of(record):
-    assert record.about["data"] == {"sha256": datasets.load("digits").sha256, "original": True}
+    assert record.about["data"] == {
+        "sha256": datasets.load("digits").sha256,
+        "original": True,
+    }
     assert record.about["versions"]["torch"] == torch.__version__
-    assert record.about["precision"] == "float64" and record.about["parameters"] == 18_346
+    assert (
+        record.about["precision"] == "float64" and record.about["parameters"] == 18_346
+    )
     assert record.history.rounds("psi").tolist() == [1, 2]
     assert record.history["q"].dtype == torch.int64
 
@@ -41,7 +50,13 @@ def test_written_and_read_again(record, tmp_path):
     again = records.load(file)
     assert again.settings == record.settings and again.about == record.about
     for name in record.history.names:
-        torch.testing.assert_close(again.history[name], record.history[name], rtol=1e-8, atol=0, check_dtype=False)
+        torch.testing.assert_close(
+            again.history[name],
+            record.history[name],
+            rtol=1e-8,
+            atol=0,
+            check_dtype=False,
+        )
         single = record.history[name].float()  # nine digits hold all that a float32 has
         torch.testing.assert_close(again.history[name].float(), single, rtol=0, atol=0)
     assert [path.name for path in file.parent.iterdir()] == [file.name]
@@ -51,7 +66,10 @@ def test_label_noise_hits_the_agents_it_should(record):
     data = datasets.load("digits")
     noisy = running.federation(record.settings, data)
     clean = running.federation(replace(record.settings, label_noise=()), data)
-    wrong = [(a.y != b.y).double().mean().item() for a, b in zip(noisy.agents, clean.agents, strict=True)]
+    wrong = [
+        (a.y != b.y).double().mean().item()
+        for a, b in zip(noisy.agents, clean.agents, strict=True)
+    ]
     assert wrong == pytest.approx([0.2, 0.4, 0.6, 0, 0])
 
 
@@ -60,7 +78,9 @@ def test_a_replay_gives_the_recorded_rounds(record):
     assert recorded.rounds("psi").tolist() == again.rounds("psi").tolist() == [1]
     for name in again.names:
         if not name.startswith("seconds"):
-            torch.testing.assert_close(recorded[name], again[name], rtol=1e-9, atol=1e-9)
+            torch.testing.assert_close(
+                recorded[name], again[name], rtol=1e-9, atol=1e-9
+            )
 
 
 def test_a_failure_while_writing_keeps_the_old_record(record, tmp_path, monkeypatch):
@@ -77,7 +97,9 @@ def test_a_failure_while_writing_keeps_the_old_record(record, tmp_path, monkeypa
     assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"settings": {}, "history": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"settings": {}, "history": {}}']
+)
 def test_damaged_records_are_named(tmp_path, text):
     file = tmp_path / "broken.json"
     file.write_text(text)
@@ -91,11 +113,28 @@ def test_a_missing_record_says_how_to_make_it(tmp_path):
 
 
 def test_what_the_guarantee_needs_is_recorded(record):
-    settings = replace(record.settings, recorded="guarantee", rounds=5, evaluate_every=2)
+    settings = replace(
+        record.settings, recorded="guarantee", rounds=5, evaluate_every=2
+    )
     history = running.run(settings).history
-    assert history.rounds("server_distance").tolist() == history.rounds("download_cosine").tolist() == [1, 2, 3, 4, 5]
-    assert history.rounds("union_loss").tolist() == history.rounds("server_gradient").tolist() == [1, 2, 4, 5]
-    for name in ("r", "q", "aggregate_norm", "union_loss", "server_union_loss", "server_gradient"):
+    assert (
+        history.rounds("server_distance").tolist()
+        == history.rounds("download_cosine").tolist()
+        == [1, 2, 3, 4, 5]
+    )
+    assert (
+        history.rounds("union_loss").tolist()
+        == history.rounds("server_gradient").tolist()
+        == [1, 2, 4, 5]
+    )
+    for name in (
+        "r",
+        "q",
+        "aggregate_norm",
+        "union_loss",
+        "server_union_loss",
+        "server_gradient",
+    ):
         assert history[name].isfinite().all()
 
 
@@ -116,6 +155,8 @@ def test_ten_agents_on_digits_record_the_cosines_of_their_updates():
     for name, settings in experiments.updates("digits").items():
         history = running.run(replace(settings, rounds=1), data).history
         cosines = history["cosines"][0]
-        assert cosines.shape == (10, 10) and torch.allclose(cosines.diagonal(), torch.ones(10).double()), name
+        assert cosines.shape == (10, 10) and torch.allclose(
+            cosines.diagonal(), torch.ones(10).double()
+        ), name
     with pytest.raises(ValueError, match="known are 'mnist' and 'digits'"):
         experiments.updates("cifar")
