@@ -5,16 +5,12 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from fairfl.commands.options import Listed, settings_of
 from fairfl.commands.show import summary, title
-
-if TYPE_CHECKING:
-    from fairfl.runs.records import Record
-    from fairfl.runs.settings import Settings
 
 PATH = click.Path(path_type=Path)
 _option = partial(click.option, cls=Listed)
@@ -110,8 +106,7 @@ def _check_device(device: str) -> None:
         raise click.UsageError(f"--device {device}: {reason}") from error
 
 
-def _check_files(output: Path, checkpoint: Path, settings: "Settings", resume: bool,
-                 again: bool) -> None:
+def _check_files(output: Path, checkpoint: Path, settings, resume: bool, again: bool):
     """Whether the record can be written, and nothing of another run would be lost."""
     from fairfl.runs.files import check_writable
 
@@ -129,7 +124,7 @@ def _check_files(output: Path, checkpoint: Path, settings: "Settings", resume: b
         click.echo(f"no checkpoint {checkpoint}; starting with round 1", err=True)
 
 
-def _check_own(file: Path, settings: "Settings") -> None:
+def _check_own(file: Path, settings) -> None:
     """Whether a record, or a checkpoint that can be read, is of these settings."""
     from fairfl.runs import Settings, records
     from fairfl.runs import checkpoint as checkpoints
@@ -150,7 +145,7 @@ def _check_own(file: Path, settings: "Settings") -> None:
                                    f"({'; '.join(other)}). Choose another --output")
 
 
-def _save(record: "Record", output: Path, checkpoint: Path, again: bool) -> None:
+def _save(record, output: Path, checkpoint: Path, again: bool) -> None:
     """Write the record, unless another process was faster."""
     from fairfl.runs import records
 

@@ -5,13 +5,8 @@ import io
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from fairfl.history import History
-    from fairfl.runs.settings import Settings
 
 COLUMNS = (("r", "r", 1), ("q", "entries sent", 1),
            ("test_accuracy", "downloaded %", 100),
@@ -41,16 +36,16 @@ def show(record: Path, table: Path | None) -> None:
         raise click.ClickException(str(error)) from error
 
 
-def title(s: "Settings") -> str:
-    """The settings in a line."""
+def title(s) -> str:
+    """Settings in a line."""
     options = [f"{name} {value}" for name, value in s.mechanism_options.items()]
     how = ", ".join([s.mechanism, *options])
     return (f"{s.dataset}, {s.partition}, {s.agents} agents, {how}: {s.rounds} rounds, "
             f"seed {s.seed}")
 
 
-def summary(history: "History") -> list[str]:
-    """The last round, an agent a line, and the averages."""
+def summary(history) -> list[str]:
+    """The last round of a history, an agent a line, and the averages."""
     columns = {head: (scale * history[name][-1].double()).tolist()
                for name, head, scale in COLUMNS if name in history.names}
     lines = ["agent" + "".join(f"{head:>14}" for head in columns)]
@@ -68,8 +63,8 @@ def _cell(value: float) -> str:
     return f"{value:14.0f}" if value > 1 and value.is_integer() else f"{value:14.3f}"
 
 
-def rows(history: "History") -> Iterator[tuple[int, str, str, float | None]]:
-    """(round, agent, name, value) of each recorded number; NaN is None.
+def rows(history) -> Iterator[tuple[int, str, str, float | None]]:
+    """(round, agent, name, value) of each number of a history; NaN is None.
 
     A number a round has no agent. Further indices stand in the name, from 1 on:
     "cosines.2" of agent 1 is that of agents 1 and 2.

@@ -116,23 +116,20 @@ def recommended(dataset: str = "mnist", partition: str = "pow", agents: int = 10
     if not chosen:
         return found
     best = with_choice(found, chosen)
+    given = {part: getattr(found, part) for part in changes}
     options = best.mechanism_options | found.mechanism_options
-    given = {part: getattr(found, part) for part in ("local", "gamma")
-             if part in changes}
-    return replace(best, mechanism_options=options, **given)
+    return replace(best, **(given | {"mechanism_options": options}))
 
 
 def file_name(settings: Settings) -> str:
     """A file name's stem that is another for other settings: `Settings.name`, and a
     short hash of what differs from the settings recommended for what the name says."""
-    plain = settings.to_dict()
-    named: dict[str, Any] = {name: getattr(settings, name) for name in NAMED}
-    if own := settings.dataset not in STARTING:
-        named["model"] = ""
+    own = settings.dataset not in STARTING  # the name holds its last part only
+    named: dict[str, Any] = {"model": ""} if own else {}
+    named |= {name: getattr(settings, name) for name in NAMED}
     usual = recommended(**named).to_dict()
-    other = {name: value for name, value in plain.items() if value != usual[name]}
-    if own:
-        other["dataset"] = plain["dataset"]  # the name holds its last part only
+    other = {name: value for name, value in settings.to_dict().items()
+             if value != usual[name] or (own and name == "dataset")}
     text = json.dumps(other, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return f"{settings.name}-{digest[:6]}" if other else settings.name

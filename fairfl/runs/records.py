@@ -31,9 +31,9 @@ class Record(NamedTuple):
 
 def versions(*packages: str) -> dict[str, str]:
     """Of this library, torch, Python, and other packages by name."""
-    own = {"fairfl": fairfl.__version__, "torch": torch.__version__}
-    others = {package: version(package) for package in packages}
-    return own | {"python": platform.python_version()} | others
+    own = {"fairfl": fairfl.__version__, "torch": torch.__version__,
+           "python": platform.python_version()}
+    return own | {package: version(package) for package in packages}
 
 
 def save(record: Record, path: str | Path, replace: bool = True) -> None:

@@ -154,7 +154,7 @@ def test_wrong_usage_is_exit_code_2_and_leaves_nothing(wrong, word, tmp_path):
     (["--set", "partition_options.exponent=abc"], "exponent"),
     (["--set", "partition_options.colour=1"], "colour"),
     (["--set", "model_options.hidden=3"], "unknown option 'hidden' of digits_cnn"),
-    (["--set", "dataset_options.vocabulary=all"], "digits': 'vocabulary'; known are none"),
+    (["--set", "dataset_options.vocabulary=all"], "'vocabulary'; known are none"),
     (["--agents", "41", "--size", "10", "--set", "mechanism_options.valuation=exact"],
      "41 agents needs 2^41 coalitions"),
     (["--attack", "9=zero"], "agent '9'"),
