@@ -4,8 +4,9 @@ spent."""
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -71,49 +72,37 @@ def execute(
     deadline = time.time() + budget if budget is not None else float("inf")
     context = _context()
     stop, outcomes, waiting = context.Event(), [], list(runs)[::-1]
+    with (
+        _ended_politely(stop),
+        ProcessPoolExecutor(workers, context, _begin, (stop,)) as pool,
+    ):
+        working: dict[Future, Run] = {}
+        while working or (waiting and not stop.is_set()):
+            free = waiting and not stop.is_set() and time.time() < deadline
+            while free and waiting and len(working) < workers:
+                run = waiting.pop()
+                plain = run.file, run.settings.to_dict(), results, root
+                working[pool.submit(_work, *plain, device, deadline)] = run
+            if not working:
+                break
+            for future in wait(working, 1.0, FIRST_COMPLETED).done:
+                run, error = working.pop(future), future.exception()
+                found = ("failed", repr(error)) if error else future.result()
+                outcomes.append(Outcome(run, *found))
+                report(outcomes[-1])
+    return outcomes
 
-    def end(*_) -> None:
-        stop.set()
 
-    before = {
-        number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+@contextmanager
+def _ended_politely(stop) -> Iterator[None]:
+    """Ctrl-C and a polite kill set `stop` inside the block."""
+    numbers = signal.SIGINT, signal.SIGTERM
+    before = {n: signal.signal(n, lambda *_: stop.set()) for n in numbers}
     try:
-        with ProcessPoolExecutor(workers, context, _begin, (stop,)) as pool:
-            working: dict[Future, Run] = {}
-            while working or (waiting and not stop.is_set()):
-                while (
-                    waiting
-                    and len(working) < workers
-                    and not stop.is_set()
-                    and time.time() < deadline
-                ):
-                    run = waiting.pop()
-                    plain = (
-                        run.file,
-                        run.settings.to_dict(),
-                        results,
-                        root,
-                        device,
-                        deadline,
-                    )
-                    working[pool.submit(_work, *plain)] = run
-                if not working:
-                    break
-                for future in wait(
-                    working, timeout=1.0, return_when=FIRST_COMPLETED
-                ).done:
-                    run = working.pop(future)
-                    error = future.exception()
-                    state, detail = (
-                        ("failed", repr(error)) if error else future.result()
-                    )
-                    outcomes.append(Outcome(run, state, detail))
-                    report(outcomes[-1])
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return outcomes
 
 
 def _context():

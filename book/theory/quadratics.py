@@ -95,6 +95,15 @@ class Draws(NamedTuple):
     missing: Tensor  # |u_N - v_{i,t}|
 
 
+def _unit(vectors: Tensor) -> Tensor:
+    return vectors / vectors.norm(dim=-1, keepdim=True)
+
+
+def _off(points: Tensor, models: Tensor) -> Tensor:
+    """How far each model is from the point of its run, (S, D) and (S, N, D) -> (S, N)."""
+    return (points[:, None] - models).norm(dim=-1)
+
+
 def drawn(matrix: Tensor, count: int, error: float = 0.0, worst: bool = False,
           rigorous: bool = False, seed: int = 0) -> Draws:
     """Single rounds drawn at random in which agent 1 fulfils the premise of Theorem 2
@@ -117,8 +126,7 @@ def drawn(matrix: Tensor, count: int, error: float = 0.0, worst: bool = False,
         return torch.rand(*shape, generator=draws, dtype=torch.float64)
 
     def direction(*shape: int) -> Tensor:
-        found = torch.randn(*shape, d, generator=draws, dtype=torch.float64)
-        return found / found.norm(dim=-1, keepdim=True)
+        return _unit(torch.randn(*shape, d, generator=draws, dtype=torch.float64))
 
     server = error * direction(count)
     total = 0.5 * uniform(count, 1) * direction(count)
@@ -139,13 +147,10 @@ def drawn(matrix: Tensor, count: int, error: float = 0.0, worst: bool = False,
     before = torch.stack([first, second], dim=-1)
     models = server[:, None] + before[..., None] * way + v
 
-    def off(points: Tensor) -> Tensor:
-        return (points[:, None] - models).norm(dim=-1)
-
     return Draws(
         torch.tensor([0.6, 0.4], dtype=torch.float64).expand(count, -1), before,
-        after=off(server + total), lengths=lengths,
+        after=_off(server + total, models), lengths=lengths,
         losses=((models @ matrix) * models).sum(-1) / 2,
         error=torch.full((count,), error, dtype=torch.float64),
-        reached=off(server), missing=(total[:, None] - v).norm(dim=-1),
+        reached=_off(server, models), missing=(total[:, None] - v).norm(dim=-1),
     )
