@@ -100,7 +100,7 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 def _off(points: Tensor, models: Tensor) -> Tensor:
-    """How far each model is from the point of its run, (S, D) and (S, N, D) -> (S, N)."""
+    """How far models are from their run's point, (S, D), (S, N, D) -> (S, N)."""
     return (points[:, None] - models).norm(dim=-1)
 
 

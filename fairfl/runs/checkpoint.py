@@ -39,7 +39,7 @@ def save(path: str | Path, history: History, about: dict) -> None:
     text = json.dumps(plain, default=lambda value: value.tolist())  # of numpy
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, json=np.frombuffer(text.encode(), np.uint8),
-             **{name: value.detach().cpu().numpy() for name, value in arrays.items()})
+             **dict(_numpy(name, value.cpu()) for name, value in arrays.items()))
     write_whole(path, buffer.getbuffer())
 
 
@@ -47,7 +47,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """Read a checkpoint; its models are placed on `device`. Errors: see `reading`."""
     with reading(path, "checkpoint"):
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: torch.from_numpy(file[name]) for name in file.files}
+            arrays = dict(_torch(name, file[name]) for name in file.files)
         plain = json.loads(arrays.pop("json").numpy().tobytes())
         check_schema(plain.get("schema", 1), SCHEMA)
         history = History.from_dict(plain["history"])
@@ -57,6 +57,18 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
                                 placed["buffers"], state,
                                 downloads=_under("downloads/", placed))
         return Checkpoint(history, plain["about"])
+
+
+def _numpy(name: str, value: Tensor) -> tuple[str, np.ndarray]:
+    """numpy has no bfloat16: its bits stand under a name of their own."""
+    if value.dtype == torch.bfloat16:
+        return f"bfloat16/{name}", value.view(torch.int16).numpy()
+    return name, value.numpy()
+
+
+def _torch(name: str, value: np.ndarray) -> tuple[str, Tensor]:
+    kept, half = torch.from_numpy(value), name.startswith("bfloat16/")
+    return name.removeprefix("bfloat16/"), kept.view(torch.bfloat16) if half else kept
 
 
 def _under(start: str, arrays: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from fairfl import datasets
+from fairfl import datasets, models, partition
+from fairfl.federation import Federation
+from fairfl.mechanisms import CGSV
 from fairfl.runs import checkpoint, running
 from fairfl.runs.recommendations import recommended
 
@@ -119,3 +121,17 @@ def test_no_code_from_the_file_is_run(saved, tmp_path):
     for name in ("bomb.npz", "bomb.pickle"):
         with pytest.raises(ValueError, match=f"{name} is damaged or not a checkpoint"):
             checkpoint.load(tmp_path / name)
+
+
+def test_half_precision_goes_on_to_the_last_bit(tmp_path):
+    data = datasets.load("digits")
+    agents = [
+        agent._replace(x=agent.x.bfloat16())
+        for agent in partition.uniform(data, agents=3, size=20, seed=0)
+    ]
+    fed = Federation(agents, models.build("digits_cnn", 0, torch.bfloat16), CGSV())
+    whole, part = fed.run(3), fed.run(2)
+    checkpoint.save(tmp_path / "half.checkpoint", part, {})
+    found = checkpoint.load(tmp_path / "half.checkpoint").history
+    assert found.last.models.dtype == torch.bfloat16
+    assert torch.equal(fed.run(1, history=found).last.models, whole.last.models)
