@@ -24,7 +24,7 @@ def make(kind, **options):
 def of_type(pattern):
     """(kind, field) of all fields of such a type."""
     return [(kind, field.name) for kind, cls in KINDS.items() for field in fields(cls)
-            if re.search(pattern, field.type)]
+            if re.search(pattern, str(field.type))]
 
 
 NUMBERS = of_type(r"\b(float|int)\b")
