@@ -15,6 +15,8 @@ import pytest
 
 import fairfl
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = [module.name for module in pkgutil.walk_packages(fairfl.__path__, "fairfl.")]
 

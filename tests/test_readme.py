@@ -14,6 +14,8 @@ from book.reproduction.command import reproduce
 from fairfl.__main__ import main
 from fairfl.runs import records
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 
 from fairfl import figures
 
+pytestmark = pytest.mark.slow
+
 PAGES = sorted(path for path in HTML.rglob("*.html") if "_static" not in path.parts)
 LOCAL = ("file:", "data:", "blob:", "about:")
 ALT_AT_LEAST = 20  # characters

@@ -16,6 +16,8 @@ from fairfl.randomness import generator, seeded
 from fairfl.schedules import Schedule
 from fairfl.training import LastBatch, LocalTraining, left_over, plain, stacked, threads
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def digits():

@@ -23,6 +23,8 @@ from fairfl.runs.recommendations import recommended
 from fairfl.runs.settings import Settings
 from fairfl.schedules import Schedule
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["run", "--dataset", "digits", "--agents", "3", "--size", "30",
          "--rounds", "3", "--checkpoint-every", "1"]
 PACKAGE = Path(fairfl.__file__).parent.parent

@@ -13,6 +13,8 @@ from fairfl.randomness import seeded
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(5)
 WRONG = 2  # the place of the agent whose labels are all wrong
 

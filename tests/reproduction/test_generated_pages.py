@@ -26,6 +26,8 @@ from book.reproduction.pages import (
 )
 from book.reproduction.pages.sources import Published, Recorded
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PAPER, RESULTS = ROOT / "data" / "paper", ROOT / "data" / "results"
 NAMES = {

@@ -16,6 +16,8 @@ from fairfl.history import History
 from fairfl.runs import records, running
 from fairfl.runs.recommendations import recommended
 
+pytestmark = pytest.mark.slow
+
 RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
 
 

@@ -20,6 +20,8 @@ from fairfl.runs.recommendations import recommended
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = recommended(
     "digits",
     "pow",

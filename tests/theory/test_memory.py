@@ -15,6 +15,8 @@ from fairfl.mechanisms.base import Round, Setting
 from fairfl.randomness import generator
 from fairfl.runs.records import load
 
+pytestmark = pytest.mark.slow
+
 F64 = torch.float64
 RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
 
