@@ -16,35 +16,26 @@ ABOUT = About(
     home="https://www.cs.cornell.edu/people/pabo/movie-review-data/",
 )
 ARCHIVE = f"{ABOUT.home}rt-polaritydata.tar.gz"
-ARCHIVES = (
-    Archive(
-        (
-            ARCHIVE,
-            f"https://web.archive.org/web/2020id_/{ARCHIVE}",
-            "https://storage.googleapis.com/seldon-datasets/sentence_polarity_v1/"
-            "rt-polaritydata.tar.gz",
-        ),
-        {  # by label
-            "rt-polaritydata/rt-polarity.neg":
-                "sha256:4ace77d558c3714723843f1d65b60c01e3417b208180f0728808d76ad0eeeaca",
-            "rt-polaritydata/rt-polarity.pos":
-                "sha256:2da124ec187a9d5a29c9f04e91c540e02baed5af8868f550a26bd6fd4dbf8bf0",
-        },
-    ),
-)
+ARCHIVES = (Archive(
+    (ARCHIVE, f"https://web.archive.org/web/2020id_/{ARCHIVE}",
+     "https://storage.googleapis.com/seldon-datasets/sentence_polarity_v1/"
+     "rt-polaritydata.tar.gz"),
+    {"rt-polaritydata/rt-polarity.neg":  # by label
+     "sha256:4ace77d558c3714723843f1d65b60c01e3417b208180f0728808d76ad0eeeaca",
+     "rt-polaritydata/rt-polarity.pos":
+     "sha256:2da124ec187a9d5a29c9f04e91c540e02baed5af8868f550a26bd6fd4dbf8bf0"},
+),)
 
 
 def load(root: Path, download: bool, *, vocabulary: str = "train") -> Data:
     """8,530 sentences for training and 2,132 for testing, half of each negative (0) and
-    half positive (1), always split in the same way; word numbers as in `text.encode`.
+    half positive (1), always split in the same way; word numbers as in `text.encode`,
+    `vocabulary` as in `text.data`.
 
     There is no published split, and the files hold all negative sentences before all
     positive ones. So the split must be stratified: a test set cut off the end would
     hold one class only, and "accuracy" on it would be the recall of that class. Words
     are what stands between white space, in lower case as in the files.
-
-    Args:
-        vocabulary: see `text.data`.
     """
     from sklearn.model_selection import train_test_split
 

@@ -17,19 +17,15 @@ ABOUT = About(
     home="https://nlp.stanford.edu/sentiment/",
 )
 ARCHIVE = f"{ABOUT.home}trainDevTestTrees_PTB.zip"
-ARCHIVES = (
-    Archive(
-        (ARCHIVE, f"https://web.archive.org/web/2020id_/{ARCHIVE}"),
-        {
-            "trees/train.txt":
-                "sha256:e2f3f41b0b1e6d4dddc0effe3bfc2d27ed8928079aa9a03d652311614fc5feb7",
-            "trees/dev.txt":
-                "sha256:0e9336aed6e4730e19f58d00a77b3f0297efdb755f7b5e598c98a05e3f97ea40",
-            "trees/test.txt":
-                "sha256:6e54806dee95cf80cd918e7dfb3f6770f6df24bf826f289a4d1f709e1c8f6761",
-        },
-    ),
-)
+ARCHIVES = (Archive(
+    (ARCHIVE, f"https://web.archive.org/web/2020id_/{ARCHIVE}"),
+    {"trees/train.txt":
+     "sha256:e2f3f41b0b1e6d4dddc0effe3bfc2d27ed8928079aa9a03d652311614fc5feb7",
+     "trees/dev.txt":
+     "sha256:0e9336aed6e4730e19f58d00a77b3f0297efdb755f7b5e598c98a05e3f97ea40",
+     "trees/test.txt":
+     "sha256:6e54806dee95cf80cd918e7dfb3f6770f6df24bf826f289a4d1f709e1c8f6761"},
+),)
 # A leaf is "(2 word)". A word may hold a no-break space, so only the bracket ends it.
 LEAF = re.compile(r"\(\d ([^()]+)\)")
 ESCAPED = {"-LRB-": "(", "-RRB-": ")"}
@@ -37,14 +33,12 @@ ESCAPED = {"-LRB-": "(", "-RRB-": ")"}
 
 def load(root: Path, download: bool, *, vocabulary: str = "train") -> Data:
     """8,544 sentences for training, 1,101 for validation and 2,210 for testing, from
-    very negative (0) to very positive (4); word numbers as in `text.encode`.
+    very negative (0) to very positive (4); word numbers as in `text.encode`,
+    `vocabulary` as in `text.data`.
 
     The split is the published one; only whole sentences count, not their phrases. Words
     are the leaves of the trees, in lower case; what the trees had to escape (-LRB-,
     -RRB-, and a backslash before / and *) is itself again.
-
-    Args:
-        vocabulary: see `text.data`.
     """
     found = fetching.provide(ARCHIVES, root, download)
     train, dev, test = (_labelled(root / file) for file in ARCHIVES[0].files)

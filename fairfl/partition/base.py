@@ -33,12 +33,8 @@ def class_counts(agents: Sequence[Agent], classes: int) -> Tensor:
 
 
 def contents(data: Pool) -> tuple[Tensor, Tensor, int]:
-    """x, y (int64) and the number of classes of a pool.
-
-    Raises:
-        ValueError: it is empty, x and y do not fit, or labels are not 0 to C - 1. Of a
-            pair x, y, each class must occur, else C would be a guess.
-    """
+    """x, y (int64) and the number of classes of a pool, checked. Of a pair x, y, each
+    class must occur, else C would be a guess."""
     given = (data.x, data.y) if isinstance(data, Data) else data
     x, y = (torch.as_tensor(part) for part in given)
     if len(x) != len(y) or len(y) == 0:
@@ -50,11 +46,7 @@ def contents(data: Pool) -> tuple[Tensor, Tensor, int]:
 
 
 def checked_labels(whose: str, y: Tensor, classes: int) -> Tensor:
-    """The labels as int64.
-
-    Raises:
-        ValueError: they are not whole numbers of shape (n,) from 0 to classes - 1.
-    """
+    """The labels as int64, once they are whole numbers, (n,), from 0 to classes - 1."""
     if y.ndim != 1 or y.dtype == torch.bool or y.is_floating_point() or y.is_complex():
         raise ValueError(f"{whose} needs labels that are whole numbers of shape (n,), "
                          f"not {y.dtype} of shape {tuple(y.shape)}")
@@ -65,25 +57,16 @@ def checked_labels(whose: str, y: Tensor, classes: int) -> Tensor:
 
 
 def share(agents: int, size: int | None, samples: int, again: bool = False) -> int:
-    """The samples of an agent, on average.
-
-    Args:
-        size: None: all that there is.
-        samples: what there is.
-        again: whether more may be dealt out than there is.
-
-    Raises:
-        ValueError: a number below 1, or more is wanted than there is.
-    """
+    """The samples of an agent, on average, out of as many as there are (None: all of
+    them); more than that may only be dealt out if they may be dealt `again`."""
     _checks.whole(agents=agents, size=1 if size is None else size)
     if size is None and agents > samples:
         raise ValueError(f"{agents} agents cannot share {samples} samples")
     size = samples // agents if size is None else size
     if agents * size > samples and not again:
-        raise ValueError(
-            f"{agents} agents with {size} samples each want {agents * size} samples, "
-            f"there are {samples}; {advice(samples // agents)}"
-        )
+        raise ValueError(f"{agents} agents with {size} samples each want "
+                         f"{agents * size} samples, there are {samples}; "
+                         f"{advice(samples // agents)}")
     return size
 
 

@@ -39,13 +39,14 @@ def classes(data: Pool, agents: int, size: int | None, seed: int, held: str = "n
     _check_supply(wanted, [len(m) for m in members], held, replace)
     parts = []  # by class, then by agent
     for label, member in enumerate(members):
-        n = int(wanted[:, label].sum())
+        counts = wanted[:, label].tolist()
+        n = sum(counts)
         draws = generator(seed, "partition", "cla", label)
         if replace and n:
             picks = torch.randint(len(member), (n,), generator=draws)
         else:
             picks = torch.randperm(len(member), generator=draws)[:n]
-        parts.append(member[picks].split(wanted[:, label].tolist()))
+        parts.append(member[picks].split(counts))
     return named(x, y, [torch.cat(shard) for shard in zip(*parts, strict=True)])
 
 
@@ -71,11 +72,7 @@ def demand(sets: list[list[int]], size: int, c: int) -> Tensor:
 
 def largest_shard(agents: int, supply: Sequence[int], held: str = "nested") -> int:
     """The largest `size` for which `classes` needs no sample twice; 0 if there is none.
-
-    Args:
-        supply: samples of each class in the pool.
-        held: see `classes`.
-    """
+    The supply: samples of each class in the pool."""
     c, sets = len(supply), class_sets(agents, len(supply), held)
 
     def too_large(size: int) -> bool:
@@ -86,9 +83,7 @@ def largest_shard(agents: int, supply: Sequence[int], held: str = "nested") -> i
     return sizes[fitting - 1] if fitting else 0
 
 
-def _check_supply(
-    wanted: Tensor, supply: Sequence[int], held: str, replace: bool
-) -> None:
+def _check_supply(wanted: Tensor, supply: Sequence[int], held: str, replace: bool):
     """Whether the pool has what the agents want of each class, (N, C)."""
     short = wanted.sum(0) - torch.tensor(supply)
     label = int(short.argmax())
@@ -97,9 +92,8 @@ def _check_supply(
         if empty:
             raise ValueError(f"there are no samples of class {', '.join(empty)}")
     elif short[label] > 0:
-        raise ValueError(
-            f"{len(wanted)} agents with {int(wanted[0].sum())} samples each want "
-            f"{wanted[:, label].sum()} samples of class {label}, there are "
-            f"{supply[label]}; {advice(largest_shard(len(wanted), supply, held))}, "
-            "unless drawn with replace=True"
-        )
+        largest = advice(largest_shard(len(wanted), supply, held))
+        raise ValueError(f"{len(wanted)} agents with {int(wanted[0].sum())} samples "
+                         f"each want {wanted[:, label].sum()} samples of class {label},"
+                         f" there are {supply[label]}; {largest}, unless drawn with "
+                         "replace=True")

@@ -9,18 +9,13 @@ from fairfl.partition.base import checked_labels, contents
 from fairfl.partition.sizes import rounded
 from fairfl.randomness import generator
 
+Pair = tuple[Tensor, Tensor]
 
-def hold_out(
-    data: Data, count: int | None, seed: int
-) -> tuple[Data, tuple[Tensor, Tensor]]:
-    """Split a stratified validation set off the training pool, before the pool
-    is dealt out.
 
-    A data set with a published validation set gives that one, and keeps its pool.
-
-    Args:
-        count: of samples in the validation set; None: a tenth of the pool, but at most
-            1,000.
+def hold_out(data: Data, count: int | None, seed: int) -> tuple[Data, Pair]:
+    """Split a stratified validation set of `count` samples (None: a tenth of the pool,
+    at most 1,000) off the training pool, before that is dealt out. A data set with a
+    published validation set gives that one, and keeps its pool.
 
     Returns:
         The data set with what is left of its pool, in the same order; x and y of the

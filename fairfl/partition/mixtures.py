@@ -34,24 +34,20 @@ def dirichlet(data: Pool, agents: int, size: int | None, seed: int,
     counts = allot(shares, size, [len(m) for m in members])
     parts = []  # by class, then by agent
     for label, member in enumerate(members):
+        wanted = counts[:, label].tolist()
         draws = generator(seed, "partition", "dirichlet", label)
         order = torch.randperm(len(member), generator=draws)
-        wanted = counts[:, label].tolist()
         parts.append(member[order[: sum(wanted)]].split(wanted))
     return named(x, y, [torch.cat(shard) for shard in zip(*parts, strict=True)])
 
 
 def allot(shares: np.ndarray, size: int, supply: list[int]) -> np.ndarray:
-    """Samples of each class for each agent, (N, C): `size` an agent, no more of a class
-    than its supply.
+    """Samples of each class for each agent, (N, C) as the shares: `size` an agent, no
+    more of a class than its supply, which is N * size in all, at least.
 
     Each turn, the agents ask for what they lack, in proportion to their shares of the
     classes that are left; a class that is asked for too often is split in proportion to
     what was asked for. So each turn but the last empties a class.
-
-    Args:
-        shares: (N, C), not negative.
-        supply: of each class; N * size in all, at least.
     """
     counts, left = np.zeros(shares.shape, dtype=np.int64), np.array(supply)
     while (lacking := size - counts.sum(1)).any():

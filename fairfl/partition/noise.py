@@ -9,21 +9,19 @@ from fairfl.partition.base import Agent, checked_labels
 from fairfl.randomness import generator
 
 
-def label_noise(
-    agents: Sequence[Agent], fractions: Iterable[float] | Mapping[str, float],
-    classes: int, seed: int,
-) -> list[Agent]:
+def label_noise(agents: Sequence[Agent],
+                fractions: Iterable[float] | Mapping[str, float], classes: int,
+                seed: int) -> list[Agent]:
     """New agents, with round(fraction * n) of an agent's n labels changed (Sec. 3.4 of
     the paper); `true_y` keeps them.
 
-    A changed label is drawn uniformly from the *other* classes. With the same seed, a
-    larger fraction changes the labels that a smaller one changes, to the same values,
-    and some more.
+    A changed label is drawn uniformly from the *other* classes, 0 to C - 1. With the
+    same seed, a larger fraction changes the labels that a smaller one changes, to the
+    same values, and some more.
 
     Args:
         fractions: in [0, 1], one for each agent in order (list, tuple, array), or by
             key; agents whose key is missing keep their labels.
-        classes: C; labels lie in 0 to C - 1.
 
     Raises:
         ValueError: a fraction outside [0, 1], a number of fractions that does not fit,
@@ -37,8 +35,7 @@ def label_noise(
             raise ValueError(f"{len(numbers)} fractions do not fit {len(keys)} agents")
         fractions = dict(zip(keys, numbers, strict=True))
     elif unknown := [key for key in fractions if key not in keys]:
-        known = ", ".join(map(repr, keys))
-        raise ValueError(f"no agent {unknown[0]!r}; known are {known}")
+        raise ValueError(f"no agent {unknown[0]!r}; known are {str(keys)[1:-1]}")
     return [_corrupt(a, fractions.get(a.key, 0.0), classes, seed) for a in agents]
 
 

@@ -48,12 +48,10 @@ def power_law(data: Pool, agents: int, size: int | None, seed: int,
     return _deal(x, y, LAWS[law](agents, agents * size, exponent), seed, "pow")
 
 
-def _deal(
-    x: Tensor, y: Tensor, sizes: Sequence[int], seed: int, purpose: str
-) -> list[Agent]:
+def _deal(x: Tensor, y: Tensor, sizes: list[int], seed: int, kind: str) -> list[Agent]:
     """Shards of these sizes from one shuffle of the pool."""
-    order = torch.randperm(len(y), generator=generator(seed, "partition", purpose))
-    return named(x, y, order[:sum(sizes)].split(list(sizes)))
+    order = torch.randperm(len(y), generator=generator(seed, "partition", kind))
+    return named(x, y, order[:sum(sizes)].split(sizes))
 
 
 def _power(agents: int, total: int, exponent: float) -> list[int]:
