@@ -22,25 +22,16 @@ __all__ = ["About", "DATASETS", "Data", "DataError", "Found", "MissingData", "St
 
 DATASETS = {"digits": digits, "mnist": mnist, "cifar10": cifar10, "mr": mr, "sst": sst}
 Name = str | os.PathLike
+Root = str | os.PathLike | None
 
 
-def load(
-    name: Name, root: str | os.PathLike | None = None, download: bool = True, **options
-) -> Data:
+def load(name: Name, root: Root = None, download: bool = True, **options) -> Data:
     """The data set of that name, as fresh tensors.
 
     Args:
-        name: a key of `DATASETS`, or the path of a file `.npz`, see `npz.load`.
-
-            - "digits": scikit-learn's 8 x 8 digits, 1,200 for training and 597 for
-              testing, float64.
-            - "mnist": 60,000 and 10,000 images of 28 x 28 pixels, float32.
-            - "cifar10": 50,000 and 10,000 images of 3 x 32 x 32 pixels, float32; or a
-              copy, see `cifar10.load`.
-            - "mr": 8,530 and 2,132 sentences from film reviews, negative (0) or
-              positive (1), as word numbers.
-            - "sst": 8,544, 1,101 (validation) and 2,210 sentences in five classes, as
-              word numbers.
+        name: a key of `DATASETS`, as `digits.load`, `mnist.load`, `cifar10.load`,
+            `mr.load` and `sst.load` describe it; or the path of a file `.npz`, see
+            `npz.load`.
         root: folder that holds or gets the files; "digits" and an `.npz` need none.
         download: fetch what is missing.
         options: of the data set: "mr" and "sst" take `vocabulary`, see `text.data`.
@@ -57,7 +48,7 @@ def load(
     return module.load(data_root(root), download, **options)
 
 
-def fetch(name: str, root: str | os.PathLike | None = None) -> None:
+def fetch(name: str, root: Root = None) -> None:
     """Fetch the files of a data set that are missing below the root, and verify all of
     them. Of CIFAR-10 it fetches the original, even where a copy lies.
 
@@ -75,7 +66,7 @@ class Status(NamedTuple):
     fault: str = ""  # else: which file, and what to do
 
 
-def status(name: Name, root: str | os.PathLike | None = None) -> Status:
+def status(name: Name, root: Root = None) -> Status:
     """Look for a data set, or a file `.npz`, and verify it, without fetching anything.
 
     Raises:
@@ -93,7 +84,7 @@ def status(name: Name, root: str | os.PathLike | None = None) -> Status:
         return Status("damaged", None, str(error))
 
 
-def data_root(root: str | os.PathLike | None = None) -> Path:
+def data_root(root: Root = None) -> Path:
     """The folder in which data sets are looked for, whether it exists or not."""
     if root is None:
         from platformdirs import user_cache_path
@@ -117,6 +108,6 @@ def _module(name: Name):
 def _check_options(name: Name, function, options: dict) -> None:
     parameters = signature(function).parameters.values()
     known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    what = f"option of the data set {str(name)!r}:"
     for option in options:
-        _checks.known(what, option, known or ["none"])
+        _checks.known(f"option of the data set {str(name)!r}:", option,
+                      known or ["none"])

@@ -40,8 +40,7 @@ class Found(NamedTuple):
 
 
 class DataError(Exception):
-    """A data set is missing, damaged or out of reach; the message names the file and
-    says what to do."""
+    """A data set is missing, damaged or out of reach; the message says what to do."""
 
 
 class MissingData(DataError):

@@ -27,10 +27,8 @@ MD5 = {  # torchvision's; taken from there, every import would take twice as lon
     "test_batch": "40351d587109b95175f43aff81a1287e",
     "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
 }
-ARCHIVES = (
-    Archive((ADDRESS, f"https://web.archive.org/web/2020id_/{ADDRESS}"),
-            {f"{FOLDER}/{name}": f"md5:{digest}" for name, digest in MD5.items()}),
-)
+ARCHIVES = (Archive((ADDRESS, f"https://web.archive.org/web/2020id_/{ADDRESS}"),
+                    {f"{FOLDER}/{name}": f"md5:{md5}" for name, md5 in MD5.items()}),)
 
 
 def provide(root: Path, download: bool) -> Found:

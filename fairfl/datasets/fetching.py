@@ -39,11 +39,8 @@ class Archive(NamedTuple):
 
 
 def provide(archives: Sequence[Archive], root: Path, download: bool) -> Found:
-    """Verify the files of a data set, and first fetch those that are missing.
-
-    Returns:
-        Their folder, and the sha256 of the list of their own, as the command sha256sum
-        prints it.
+    """Verify the files of a data set, and first fetch those that are missing. Their
+    sha256 is that of the list of their own, as the command sha256sum prints it.
 
     Raises:
         MissingData: a file is missing, and `download` is false.
@@ -70,11 +67,7 @@ def provide(archives: Sequence[Archive], root: Path, download: bool) -> Found:
 
 
 def exists(path: Path) -> bool:
-    """Like `Path.exists`, but a folder that may not be searched is an error.
-
-    Raises:
-        DataError: it cannot be told.
-    """
+    """Like `Path.exists`, but a folder that may not be searched is a DataError."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -85,11 +78,7 @@ def exists(path: Path) -> bool:
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
-    """The file's checksum.
-
-    Raises:
-        DataError: it cannot be read.
-    """
+    """The file's checksum, or a DataError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, algorithm).hexdigest()
@@ -98,11 +87,7 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
 
 
 def verify(path: Path, pin: str) -> None:
-    """Compare a file with its pinned checksum, "sha256:..." or "md5:...".
-
-    Raises:
-        DataError: it differs or cannot be read.
-    """
+    """Raise a DataError unless a file has its pinned checksum, as in `Archive`."""
     algorithm, expected = pin.split(":")
     if (found := digest(path, algorithm)) != expected:
         raise DataError(f"{path} is damaged or incomplete ({algorithm} {found}, "
@@ -111,8 +96,7 @@ def verify(path: Path, pin: str) -> None:
 
 def _sha256(path: Path, pin: str) -> str:
     """Of a file that was verified: read again only if another checksum is pinned."""
-    algorithm, expected = pin.split(":")
-    return expected if algorithm == "sha256" else digest(path)
+    return pin.removeprefix("sha256:") if "sha256" in pin else digest(path)
 
 
 def _fetch(archive: Archive, wanted: Sequence[str], root: Path, advice: str) -> None:
@@ -144,17 +128,15 @@ def _fetch(archive: Archive, wanted: Sequence[str], root: Path, advice: str) -> 
                     f"{'; '.join(faults)}")
 
 
-def _unpacked(
-    url: str, archive: Archive, wanted: Sequence[str], folder: Path
-) -> dict[str, Path]:
+def _unpacked(url: str, archive: Archive, wanted: Sequence[str],
+              folder: Path) -> dict[str, Path]:
     """The wanted files as the archive at this address holds them, verified."""
     from pooch import HTTPDownloader
 
     packed = folder / "archive"
-    # else a server may mark a .gz as something to be unpacked on arrival
-    plain = {"Accept-Encoding": "identity"}
+    # "identity": else a server may mark a .gz as something to be unpacked on arrival
     get = HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=2**16,
-                         timeout=TIMEOUT, headers=plain)
+                         timeout=TIMEOUT, headers={"Accept-Encoding": "identity"})
     get(url, str(packed), None)
     fresh = {file: folder / str(number) for number, file in enumerate(wanted)}
     for file, path in fresh.items():
@@ -167,9 +149,8 @@ def _unpacked(
     return fresh
 
 
-def _opened(
-    packed: Path, url: str, file: str, stack: ExitStack
-) -> IO[bytes] | gzip.GzipFile:
+def _opened(packed: Path, url: str, file: str,
+            stack: ExitStack) -> IO[bytes] | gzip.GzipFile:
     """A file in an archive; KeyError if it is not there, or not a regular file."""
     if url.endswith(".zip"):
         whole = stack.enter_context(zipfile.ZipFile(packed))

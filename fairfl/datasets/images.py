@@ -5,17 +5,11 @@ from torch import Tensor
 
 
 def standardised(images: Tensor, test_images: Tensor) -> tuple[Tensor, Tensor]:
-    """Images scaled by the mean and standard deviation of each channel of the training
-    images.
+    """Images, (n, C, H, W) uint8, as float32, scaled by the mean and standard deviation
+    of each channel of the training images.
 
     Both come from the counts of the 256 grey levels: exact, however many threads add
     up. A channel of one level only is not divided.
-
-    Args:
-        images, test_images: (n, C, H, W) uint8.
-
-    Returns:
-        The same, float32.
     """
     level = torch.arange(256, dtype=torch.float64)
     x, test_x = (part.to(torch.float32, memory_format=torch.contiguous_format)

@@ -24,11 +24,9 @@ SHA256 = {
     "t10k-labels-idx1-ubyte":
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-ARCHIVES = tuple(
-    Archive(tuple(f"{mirror}{name}.gz" for mirror in MIRRORS),
-            {f"MNIST/raw/{name}": f"sha256:{digest}"})
-    for name, digest in SHA256.items()
-)
+ARCHIVES = tuple(Archive(tuple(f"{mirror}{name}.gz" for mirror in MIRRORS),
+                         {f"MNIST/raw/{name}": f"sha256:{digest}"})
+                 for name, digest in SHA256.items())
 
 
 def load(root: Path, download: bool) -> Data:

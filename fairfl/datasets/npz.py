@@ -18,6 +18,8 @@ NAMES = (
     ("x_train", "y_train", "x_test", "y_test"),
     ("train_images", "train_labels", "test_images", "test_labels"),
 )
+Faults = Iterator[tuple[str, str]]
+
 
 def provide(path: Path) -> Found:
     """The file, after the checks that `load` promises."""
@@ -27,16 +29,13 @@ def provide(path: Path) -> Found:
 
 
 def load(path: Path) -> Data:
-    """The training and test samples in four arrays, under one of the three groups of
-    `NAMES`.
+    """The training and test samples in four arrays, under one of the groups of `NAMES`.
 
-    Args:
-        path: of the file. Its samples are uint8 images, (n, H, W) or (n, H, W, C) with
-            at most 4 channels, which become (n, C, H, W), float32, standardised by each
-            channel's mean and standard deviation over the training images; or float32
-            or float64 of any shape (n, ...), kept as they are; or word numbers below
-            2^31, (n, L) of another integer type. Its labels are integers of any type,
-            (n,), from 0 to C - 1, each of which occurs.
+    Samples are uint8 images, (n, H, W) or (n, H, W, C) with at most 4 channels, which
+    become (n, C, H, W), float32, as `standardised` scales them; or float32 or float64
+    of any shape (n, ...), kept as they are; or word numbers below 2^31, (n, L) of
+    another integer type. Labels are integers of any type, (n,), from 0 to C - 1, each
+    of which occurs.
 
     Raises:
         DataError: the file is missing, damaged or holds something else; the message
@@ -84,7 +83,7 @@ def _array(path: Path, file, name: str) -> np.ndarray:
         raise DataError(f"{path}: array {name} cannot be read: {error}") from error
 
 
-def _faults(arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
+def _faults(arrays: dict[str, np.ndarray]) -> Faults:
     """The arrays that are not as `load` says, and what they should be."""
     (x, first), (y, labels), (test_x, second), (test_y, test_labels) = arrays.items()
     yield from _samples_and_labels(x, first, y, labels)
@@ -99,9 +98,8 @@ def _faults(arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
                          f"{classes} different ones, which go from 0 on without a gap")
 
 
-def _samples_and_labels(
-    samples: str, x: np.ndarray, labels: str, y: np.ndarray
-) -> Iterator[tuple[str, str]]:
+def _samples_and_labels(samples: str, x: np.ndarray, labels: str,
+                        y: np.ndarray) -> Faults:
     if x.size == 0:
         yield samples, "is empty"
     if x.dtype == np.uint8:

@@ -37,11 +37,9 @@ def encode(sentences: Sequence[Sentence], words: Sequence[str], length: int) -> 
 
 
 def data(name: str, found: Found, train: Labelled, test: Labelled,
-         validation: Labelled | None = None, *, classes: int, source: str = "train"
-         ) -> Data:
-    """A data set of sentences.
-
-    All parts are padded to the length of the longest sentence of any.
+         validation: Labelled | None = None, *, classes: int,
+         source: str = "train") -> Data:
+    """A data set of sentences, padded to the length of the longest.
 
     Args:
         source: "train": the vocabulary is that of the training sentences, and a word
