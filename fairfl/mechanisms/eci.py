@@ -24,10 +24,9 @@ class ECI(Averaging):
     In round t a coalition is worth what its updates alone would have made of the
     server's model, v(S) = accuracy of w_{t-1} + sum_S p_i u_i / sum_S p_i, and
     v(nobody) that of w_{t-1}. Agent i's contribution index CI_i is the sum over rounds
-    of its Shapley values (Song et al., 2019); it downloads the
-    floor(D max(CI_i, 0) / max_j CI_j) largest entries. The paper says "proportional to
-    the CIs". This game, the plain sum, and everything for everybody while no CI is
-    positive are our choices.
+    of its Shapley values (Song et al., 2019); it downloads the floor(D max(CI_i, 0) /
+    max_j CI_j) largest entries. The paper says "proportional to the CIs". This game,
+    the plain sum, and everything for everybody while no CI is positive are our choices.
 
     Args:
         decay: CI_i <- decay CI_i + value, in [0, 1].
