@@ -131,17 +131,10 @@ def exact(gram, limit: int = LIMIT):
     return everyone(phi, active, gram)
 
 
-def sampled(
-    gram,
-    seed: int,
-    permutations: int | None = None,
-    error: float | None = None,
-    *,
-    paired: bool = True,
-    control: bool = True,
-    confidence: float = 0.95,
-    names: Sequence[str | int] | None = None,
-) -> sampling.Estimate:
+def sampled(gram, seed: int, permutations: int | None = None,
+            error: float | None = None, *, paired: bool = True, control: bool = True,
+            confidence: float = 0.95, names: Sequence[str | int] | None = None
+           ) -> sampling.Estimate:
     """The CGSV by sampling permutations, for any N, in O(N^2) time a permutation.
 
     The default pairs each permutation with its reverse and samples the difference to

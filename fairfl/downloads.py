@@ -189,13 +189,8 @@ def _just_below(value: float, dtype: torch.dtype) -> float:
     return torch.nextafter(torch.tensor(value, dtype=dtype), below).item()
 
 
-def sparsify(
-    aggregate: Tensor,
-    quality: Tensor,
-    blocks: Sequence[slice] | None = None,
-    rounding: str = "floor",
-    keep_ties: bool = False,
-) -> Sparsified:
+def sparsify(aggregate: Tensor, quality: Tensor, blocks: Sequence[slice] | None = None,
+             rounding: str = "floor", keep_ties: bool = False) -> Sparsified:
     """Eq. (5): the rewards v_i = mask(u_N, q_i) of all agents.
 
     Args:

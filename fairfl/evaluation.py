@@ -39,9 +39,8 @@ def evaluate(module: nn.Module, models: Tensor, buffers: Tensor,
 
 
 @torch.inference_mode(False)
-def gradient(
-    module: nn.Module, model: Tensor, buffers: Tensor, x: Tensor, y: Tensor
-) -> Tensor:
+def gradient(module: nn.Module, model: Tensor, buffers: Tensor, x: Tensor, y: Tensor
+            ) -> Tensor:
     """The gradient of the mean cross-entropy of one model on all samples, (D,) float64;
     0 for what the loss does not depend on; in evaluation mode, so without dropout."""
     own = _loaded(module, model, buffers)

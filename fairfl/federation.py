@@ -53,15 +53,14 @@ class Federation:
     """
 
     @torch.inference_mode(False)
-    def __init__(
-        self, agents: Sequence[Agent], model: nn.Module, mechanism: Mechanism, *,
-        local: LocalTraining = LocalTraining(),
-        gamma: Schedule | float = Schedule(0.5),
-        test: tuple[Tensor, Tensor] | None = None,
-        validation: tuple[Tensor, Tensor] | None = None,
-        seed: int = 0, device: str | torch.device = "cpu", buffers: str | None = None,
-        train: str | Callable = "auto", attacks: Mapping[str, Attack] | None = None,
-    ) -> None:
+    def __init__(self, agents: Sequence[Agent], model: nn.Module, mechanism: Mechanism,
+                 *, local: LocalTraining = LocalTraining(),
+                 gamma: Schedule | float = Schedule(0.5),
+                 test: tuple[Tensor, Tensor] | None = None,
+                 validation: tuple[Tensor, Tensor] | None = None, seed: int = 0,
+                 device: str | torch.device = "cpu", buffers: str | None = None,
+                 train: str | Callable = "auto",
+                 attacks: Mapping[str, Attack] | None = None) -> None:
         derived_seed(seed)  # is it a whole number?
         self.module = copy.deepcopy(model).to(device)
         self.layout = vectors.layout(self.module)
@@ -151,11 +150,9 @@ class Federation:
             models=last.models, server=last.server, accuracy=accuracy,
             losses=lambda: self.own_losses(last.models, last.buffers))
 
-    def run(
-        self, n: int, probes: Sequence[Probe] | None = None,
-        history: History | None = None, progress: bool = False,
-        after: Callable[[History], None] = lambda history: None,
-    ) -> History:
+    def run(self, n: int, probes: Sequence[Probe] | None = None,
+            history: History | None = None, progress: bool = False,
+            after: Callable[[History], None] = lambda history: None) -> History:
         """Run n rounds and record what the probes see after each.
 
         Args:

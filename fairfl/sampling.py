@@ -31,19 +31,11 @@ class Estimate(NamedTuple):
     permutations: int  # how many were looked at
 
 
-def sampled(
-    game: Game,
-    agents: int,
-    seed: int,
-    permutations: int | None = None,
-    error: float | None = None,
-    *,
-    paired: bool = True,
-    control: Known | None = None,
-    confidence: float = 0.95,
-    span: float | None = None,
-    names: Sequence[str | int] | None = None,
-) -> Estimate:
+def sampled(game: Game, agents: int, seed: int, permutations: int | None = None,
+            error: float | None = None, *, paired: bool = True,
+            control: Known | None = None, confidence: float = 0.95,
+            span: float | None = None, names: Sequence[str | int] | None = None
+           ) -> Estimate:
     """Estimates the Shapley value from random permutations.
 
     Args:

@@ -39,9 +39,8 @@ def build(plain: Mapping[str, Mapping]) -> dict[str, Attack]:
     return found
 
 
-def join(
-    agents: Sequence[Agent], attacks: Mapping[str, Attack]
-) -> tuple[list[Agent], dict[str, Attack]]:
+def join(agents: Sequence[Agent], attacks: Mapping[str, Attack]
+        ) -> tuple[list[Agent], dict[str, Attack]]:
     """Agents and attacks with the attackers' accomplices, who come last."""
     by_key = {agent.key: agent for agent in agents}
     everybody, cheats = list(agents), dict(attacks)

@@ -70,9 +70,8 @@ class CFFL(Mechanism):
         log = {"value": values, "c": c, "weights": weights, "q": reward.kept}
         return {"c": c, "reputable": reputable}, Step(total, reward, log)
 
-    def reputations(
-        self, c: Tensor, reputable: Tensor, values: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def reputations(self, c: Tensor, reputable: Tensor, values: Tensor
+                   ) -> tuple[Tensor, Tensor]:
         """c and who is reputable after a round with these values, (N,) each."""
         left = int(reputable.sum())
         x = (values * reputable).clamp(min=0)

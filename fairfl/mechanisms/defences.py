@@ -41,9 +41,8 @@ def judges(weights: Tensor, alike: Tensor) -> Tensor:
     return (1 - alike) * weights
 
 
-def values(
-    cosines: Tensor, weights: Tensor, with_downloads: Tensor | None = None
-) -> Tensor:
+def values(cosines: Tensor, weights: Tensor, with_downloads: Tensor | None = None
+          ) -> Tensor:
     """cos(u_i, o_i), o_i = sum_j weights_ij u_j / |u_j|, (N,), 0 where o_i cancels.
 
     Eq. (3) with a sum o_i for each agent, in cosines instead of vectors; where all o_i

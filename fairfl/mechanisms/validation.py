@@ -11,9 +11,8 @@ from fairfl.mechanisms.base import Round, weighted_sum
 HELD = 1 << 24  # entries of the models that are evaluated together: 128 MB in float64
 
 
-def coalition_models(
-    round: Round, u: Tensor, shares: Tensor, members: Iterable[Tensor]
-) -> Iterator[Tensor]:
+def coalition_models(round: Round, u: Tensor, shares: Tensor, members: Iterable[Tensor]
+                    ) -> Iterator[Tensor]:
     """What each coalition S alone would have made of the server's model, (D,):
     w_{t-1} + sum_S p_i u_i / sum_S p_i; `members` holds a boolean (N,) for each.
     """

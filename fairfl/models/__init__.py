@@ -24,9 +24,8 @@ MODELS: dict[str, type[DigitsCNN | MnistCNN | CifarCNN | TextCNN]] = {
 }
 
 
-def build(
-    name: str, seed: int, dtype: torch.dtype | None = None, **options
-) -> nn.Module:
+def build(name: str, seed: int, dtype: torch.dtype | None = None, **options
+         ) -> nn.Module:
     """A network with freshly drawn weights, on the CPU.
 
     Args:

@@ -32,13 +32,8 @@ class TextCNN(nn.Module):
     width = 300  # of a word's vector
     dropout = 0.5
 
-    def __init__(
-        self,
-        vocabulary: int,
-        classes: int,
-        kernels: Sequence[int] = (3, 4, 5),
-        maps: int = 100,
-    ) -> None:
+    def __init__(self, vocabulary: int, classes: int,
+                 kernels: Sequence[int] = (3, 4, 5), maps: int = 100) -> None:
         super().__init__()
         if min(vocabulary, classes, maps, *kernels) < 1 or not kernels:
             raise ValueError(

@@ -23,9 +23,8 @@ __all__ = ["Agent", "PARTITIONS", "Pool", "class_counts", "classes", "dirichlet"
 PARTITIONS = {"uni": uniform, "pow": power_law, "cla": classes, "dirichlet": dirichlet}
 
 
-def partition(
-    kind: str, data: Pool, agents: int, size: int | None, seed: int, **options
-) -> list[Agent]:
+def partition(kind: str, data: Pool, agents: int, size: int | None, seed: int, **options
+             ) -> list[Agent]:
     """The partition named `kind`: "uni", "pow", "cla" or "dirichlet", in any case;
     options as in `uniform`, `power_law`, `classes` and `dirichlet`.
 

@@ -20,9 +20,8 @@ class LastBatch(LocalTraining):
     anew in each epoch. Settings of a record cannot hold this.
     """
 
-    def batches(
-        self, samples: int, generator: torch.Generator
-    ) -> Iterator[tuple[int, Tensor]]:
+    def batches(self, samples: int, generator: torch.Generator
+               ) -> Iterator[tuple[int, Tensor]]:
         """(epoch, indices) of the last batch of each epoch; draws what
         `LocalTraining.batches` draws."""
         last = dict(super().batches(samples, generator))  # of each epoch the last stays

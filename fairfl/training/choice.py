@@ -19,12 +19,8 @@ BACKENDS: dict[str, Callable] = {
 SMALL = 5e7
 
 
-def choose(
-    module: nn.Module,
-    agents: Sequence[Agent],
-    local: LocalTraining,
-    backend: str = "auto",
-) -> tuple[str, Callable]:
+def choose(module: nn.Module, agents: Sequence[Agent], local: LocalTraining,
+           backend: str = "auto") -> tuple[str, Callable]:
     """The name of a backend and its function, with the signature of `plain.train`.
 
     "auto" is "stacked" on a GPU, and on a CPU for small networks; "threads" on a CPU

@@ -75,9 +75,8 @@ class LocalTraining:
             sizes[-1] += rest
         return sizes
 
-    def batches(
-        self, samples: int, generator: torch.Generator
-    ) -> Iterator[tuple[int, Tensor]]:
+    def batches(self, samples: int, generator: torch.Generator
+               ) -> Iterator[tuple[int, Tensor]]:
         """(epoch, indices) of each step; each epoch is shuffled anew."""
         sizes = self.sizes(samples)
         for epoch in range(self.epochs):

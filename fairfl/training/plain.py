@@ -20,15 +20,8 @@ OPTIMIZERS: dict[str, type[torch.optim.SGD | torch.optim.Adam]] = {
 }
 
 
-def train(
-    module: nn.Module,
-    models: Tensor,
-    buffers: Tensor,
-    agents: Sequence[Agent],
-    local: LocalTraining,
-    t: int,
-    seed: int,
-) -> tuple[Tensor, Tensor]:
+def train(module: nn.Module, models: Tensor, buffers: Tensor, agents: Sequence[Agent],
+          local: LocalTraining, t: int, seed: int) -> tuple[Tensor, Tensor]:
     """The updates Delta w_i of all agents in round t, Sec. 3.1.
 
     Args:
@@ -59,14 +52,8 @@ def train(
     return updates, trained_buffers
 
 
-def descend(
-    module: nn.Module,
-    agent: Agent,
-    local: LocalTraining,
-    t: int,
-    seed: int,
-    fused: bool | None = None,
-) -> None:
+def descend(module: nn.Module, agent: Agent, local: LocalTraining, t: int, seed: int,
+            fused: bool | None = None) -> None:
     """One agent's round of training, in place; `fused` asks for torch's faster form of
     the optimizer.
 

@@ -27,15 +27,8 @@ from fairfl.training.local import LocalTraining
 SAMPLES, SAMPLES_ELSEWHERE = 160, 2048
 
 
-def train(
-    module: nn.Module,
-    models: Tensor,
-    buffers: Tensor,
-    agents: Sequence[Agent],
-    local: LocalTraining,
-    t: int,
-    seed: int,
-) -> tuple[Tensor, Tensor]:
+def train(module: nn.Module, models: Tensor, buffers: Tensor, agents: Sequence[Agent],
+          local: LocalTraining, t: int, seed: int) -> tuple[Tensor, Tensor]:
     """The updates of all agents in round t, as `plain.train`.
 
     The network must be one that `torch.func` can stack and in which samples do not see
@@ -84,14 +77,8 @@ class Plan(NamedTuple):
     noise: Tensor | None  # (steps, N, batch, ...)
 
 
-def plan(
-    module: nn.Module,
-    agents: Sequence[Agent],
-    local: LocalTraining,
-    t: int,
-    seed: int,
-    dtype: torch.dtype,
-) -> Plan:
+def plan(module: nn.Module, agents: Sequence[Agent], local: LocalTraining, t: int,
+         seed: int, dtype: torch.dtype) -> Plan:
     """The same draws as `plain.train`, on the agents' device."""
     rows = [list(local.batches(len(agent.y), generator(seed, "batches", agent.key, t)))
             for agent in agents]
@@ -144,14 +131,8 @@ def forward(module: nn.Module, names: Sequence[str]) -> Callable[..., Tensor]:
     return vmap(one)
 
 
-def descend(
-    module: nn.Module,
-    models: Tensor,
-    agents: Sequence[Agent],
-    local: LocalTraining,
-    t: int,
-    seed: int,
-) -> Tensor:
+def descend(module: nn.Module, models: Tensor, agents: Sequence[Agent],
+            local: LocalTraining, t: int, seed: int) -> Tensor:
     """The agents' models after local training, (N, D); agents come largest first."""
     layout = vectors.layout(module)
     steps = plan(module, agents, local, t, seed, models.dtype)
@@ -185,9 +166,8 @@ def _sgd(w: Tensor, g: Tensor, rate: Tensor, step: int) -> None:
     w.addcmul_(g, rate, value=-1)
 
 
-def _adam(
-    w: Tensor, g: Tensor, rate: Tensor, step: int, mean: Tensor, square: Tensor
-) -> None:
+def _adam(w: Tensor, g: Tensor, rate: Tensor, step: int, mean: Tensor, square: Tensor
+         ) -> None:
     """Kingma and Ba (2015), Algorithm 1, with the constants of `torch.optim.Adam`."""
     mean.lerp_(g, 0.1)
     square.mul_(0.999).addcmul_(g, g, value=0.001)

@@ -17,16 +17,9 @@ from fairfl.training import plain
 from fairfl.training.local import LocalTraining
 
 
-def train(
-    module: nn.Module,
-    models: Tensor,
-    buffers: Tensor,
-    agents: Sequence[Agent],
-    local: LocalTraining,
-    t: int,
-    seed: int,
-    workers: int | None = None,
-) -> tuple[Tensor, Tensor]:
+def train(module: nn.Module, models: Tensor, buffers: Tensor, agents: Sequence[Agent],
+          local: LocalTraining, t: int, seed: int, workers: int | None = None
+         ) -> tuple[Tensor, Tensor]:
     """The updates of all agents in round t, as `plain.train`; whatever the number of
     workers, the same numbers.
 

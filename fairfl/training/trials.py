@@ -54,9 +54,8 @@ def stackable(module: nn.Module, agents: Sequence[Agent]) -> bool:
     return bool((found - expected).norm() <= 1e-2 * expected.norm())
 
 
-def check_batches(
-    module: nn.Module, agents: Sequence[Agent], local: LocalTraining
-) -> None:
+def check_batches(module: nn.Module, agents: Sequence[Agent], local: LocalTraining
+                 ) -> None:
     """ValueError if an agent comes to a batch of one sample, and the network cannot
     train on one; each shape of samples and each number of them is tried once."""
     tried: dict[torch.Size, Exception | None] = {}
