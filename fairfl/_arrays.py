@@ -22,9 +22,8 @@ CANCELLED = 1e-13
 def tensor(x, name: str, dims: int | None = None) -> Tensor:
     """`x` as a detached floating tensor on its own device, uncopied where possible.
 
-    Raises:
-        ValueError: it has another number of dimensions than `dims`, no entry, complex
-            numbers, or a mask (numpy), which would be lost.
+    ValueError: it has another number of dimensions than `dims`, no entry, complex
+    numbers, or a mask (numpy), which would be lost.
     """
     if isinstance(x, np.ma.MaskedArray):
         raise ValueError(f"{name} is a masked array: fill or drop what is masked")
@@ -68,11 +67,8 @@ def slices(vectors: Tensor, step: int | None = None) -> Iterator[Tensor]:
 
 
 def norms(vectors: Tensor, name: str = "updates") -> Tensor:
-    """Euclidean norm of each row: (..., D) -> (...), float64.
-
-    Raises:
-        ValueError: an entry is not finite; the message calls the vectors by `name`.
-    """
+    """Euclidean norm of each row: (..., D) -> (...), float64. ValueError if an entry is
+    not finite; the message calls the vectors by `name`."""
     squares = torch.zeros(vectors.shape[:-1], dtype=torch.float64,
                           device=float64_device(vectors))
     for columns in slices(vectors, width(vectors)):

@@ -1,4 +1,4 @@
-"""The cosine game in blocks of coalitions, which `cgsv.exact` hands to `shapley.fold`."""
+"""The cosine game in blocks of coalitions: from `cgsv.exact` to `shapley.fold`."""
 
 import torch
 from torch import Tensor
@@ -9,11 +9,8 @@ from fairfl.shapley import BLOCK, additive, coalitions
 
 class Blocks:
     """v(S) = g(S) / h(S) of all coalitions S of the first `low` agents, joined by some
-    of
-    the others: a `shapley.Block`. Calls from several threads are safe.
-
-    Args:
-        matrix: (N, N) the checked Gram matrix of agents that all have an update.
+    of the others: a `shapley.Block`. Calls from several threads are safe. `matrix`,
+    (N, N), is the checked Gram matrix of agents that all have an update.
     """
 
     def __init__(self, matrix: Tensor):

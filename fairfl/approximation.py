@@ -5,8 +5,7 @@ All of it is computed from the Gram matrix G of the a_i = r_i u_i (`cgsv.gram`) 
 polynomial time. The Gram matrix is compared with the mean of all its reorderings:
 G = dbar I + obar (11' - I) + E, where dbar is the mean squared norm and obar the mean
 inner product. For coalitions of s agents h(S)^2 = |u_S|^2 then has the mean hbar_s^2
-(`cgsv.mean_squares`), and what is left, deviation(S) = h(S)^2 - hbar_|S|^2, is a sum
-over the members of S.
+(`cgsv.mean_squares`), and deviation(S) = h(S)^2 - hbar_|S|^2 is a sum over members.
 """
 
 from typing import NamedTuple
@@ -24,13 +23,10 @@ def slope(agents: int, rho: float) -> float:
     phi_i - 1/N = c_N (psi_i / sum psi - 1/N).
 
     Below 1 psi overstates the differences between agents, above 1 it understates them.
-
-    Raises:
-        ValueError: fewer than 3 agents, or a rho that no updates can have on average,
-            outside (-1/(N-1), 1].
+    ValueError: fewer than 3 agents, or rho outside of what updates can have on average.
     """
     if agents < 3 or not -1 / (agents - 1) < rho <= 1:
-        raise ValueError(f"need at least 3 agents and rho in (-1/(N-1), 1], "
+        raise ValueError("need at least 3 agents and rho in (-1/(N-1), 1], "
                          f"not {agents} and {rho!r}")
     s = torch.arange(1, agents + 1, dtype=torch.float64)
     by_numerator, by_denominator, _ = _slopes(s * (1 + (s - 1) * rho))
@@ -56,8 +52,7 @@ def first_order(gram):
 
 
 def _slopes(mean_squares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """How phi answers to g in the numerator, to inner products in the denominator, and
-    to norms there."""
+    """How phi answers to g in the numerator, to inner products and norms below it."""
     n = len(mean_squares)
     s = torch.arange(1, n, dtype=mean_squares.dtype, device=mean_squares.device)
     ratio = (mean_squares[-1] / mean_squares[:-1]).sqrt()  # H / hbar_s
@@ -110,11 +105,9 @@ def certificate(gram) -> Certificate:
 
 
 def certified(gram):
-    """(N, N) bool: entry (i, j) is true where phi_i > phi_j is certain.
-
-    The difference of two values depends on fewer coalitions than each of them, so this
-    decides more pairs than comparing the intervals of `certificate` would.
-    """
+    """(N, N) bool: entry (i, j) is true where phi_i > phi_j is certain. A difference of
+    values depends on fewer coalitions than each of them, so this decides more pairs
+    than the intervals of `certificate` would."""
     matrix = cgsv.checked(gram)
     sure = torch.zeros(matrix.shape, dtype=torch.bool, device=matrix.device)
     active, inner = cgsv.counting(matrix)
@@ -169,15 +162,13 @@ class _Developed:
         return (1 + more.sum(1) - worth.sum(1)) / self.n
 
     def errors(self) -> tuple[Tensor, Tensor]:
-        """Bounds on the error of `value` from the coalitions that i has joined, and
-        from those before, (N,) each."""
+        """(N,) bounds on the error of `value` from coalitions joined, and before."""
         joined = self.joined.square(self.delta)[:, :-1] / self.scale**4
         before = self.before.square(torch.zeros_like(self.delta))[:, 1:] / self.scale**4
         factor = self.factor / self.n
         return factor * joined.sum(1), factor * before.sum(1)
 
     def interval(self) -> tuple[Tensor, Tensor]:
-        """Lower and upper ends, (N,) each."""
         centre, (joined, before) = self.value(), self.errors()
         if not self.one_sided:
             joined = before = joined + before
@@ -186,12 +177,9 @@ class _Developed:
     def pair_errors(self) -> Tensor:
         """(N, N): bound on the error of value_i - value_j from the coalitions that i
         has joined and j has not."""
-        device = self.g.device
-        different = ~torch.eye(self.n, dtype=torch.bool, device=device)
-        i, j = different.nonzero(as_tuple=True)
-        rows = torch.arange(len(i), device=device)
-        others = self.g.new_ones(len(i), self.n)
-        others[rows, i] = others[rows, j] = 0
+        one = torch.eye(self.n, dtype=self.g.dtype, device=self.g.device)
+        i, j = (one == 0).nonzero(as_tuple=True)
+        others = 1 - one[i] - one[j]
         errors = torch.zeros_like(self.excess)
         if self.n > 1:
             joined = Moments(others, self.excess, self.delta + 2 * self.excess[i])

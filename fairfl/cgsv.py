@@ -3,12 +3,9 @@
 
 The value of a coalition is v(S) = cos(u_S, u_N), u_S = sum of a_i over S, a_i = r_i
 u_i, and 0 where u_S = 0. All values depend on the updates through their Gram matrix
-<a_i, a_j> only, so every function but `gram` and `cosine` takes that matrix and costs
-nothing in the number D of parameters. Its scale is of no importance. How far eq. (3) is
-from eq. (2) is the subject of `approximation`.
-
-numpy arrays and torch tensors of any device are taken, and the same kind is returned;
-sums are float64.
+<a_i, a_j> only, so every function but `gram` and `cosine` takes that matrix, in any
+scale, and costs nothing in the number D of parameters. numpy arrays and torch tensors
+of any device are taken, and the same kind is returned; sums are float64.
 """
 
 from collections.abc import Sequence
@@ -16,17 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from fairfl import sampling
-from fairfl._arrays import (
-    CANCELLED,
-    check_finite,
-    float64_device,
-    like,
-    norms,
-    slices,
-    tensor,
-    width,
-)
+from fairfl import _arrays, sampling
+from fairfl._arrays import CANCELLED, float64_device, like, slices, tensor, width
 from fairfl._blocks import Blocks
 from fairfl._blocks import squared_norms as squared_norms  # part of this module
 from fairfl._parallel import one_core
@@ -43,8 +31,7 @@ def gram(updates, weights=None):
     Returns:
         (N, N) float64.
     Raises:
-        ValueError: shapes that do not match, or an agent with entries that are not
-            finite.
+        ValueError: shapes that do not match, or entries that are not finite.
     """
     u = tensor(updates, "updates", 2)
     r = _weights(weights, u)
@@ -52,7 +39,7 @@ def gram(updates, weights=None):
     for columns in slices(u):
         a = r[:, None] * columns
         total += a @ a.T
-    check_finite(total.diagonal(), "updates")
+    _arrays.check_finite(total.diagonal(), "updates")
     return like(total, updates)
 
 
@@ -88,11 +75,11 @@ def cosine(updates, aggregate, lengths=None):
     if u.shape[:-2] + u.shape[-1:] != whole.shape:
         raise ValueError(f"updates of shape {tuple(u.shape)} do not fit an aggregate "
                          f"of shape {tuple(whole.shape)}")
-    lengths = norms(u) if lengths is None else lengths
+    lengths = _arrays.norms(u) if lengths is None else lengths
     inner, step = torch.zeros_like(lengths), width(u)
     for rows, row in zip(slices(u, step), slices(whole, step), strict=True):
         inner += (rows @ row[..., None]).squeeze(-1)
-    products = lengths * norms(whole, "aggregate")[..., None]
+    products = lengths * _arrays.norms(whole, "aggregate")[..., None]
     return like((inner / products).clamp(-1, 1).where(products > 0, 0.0), updates)
 
 
@@ -109,9 +96,8 @@ def exact(gram, limit: int = LIMIT):
     time and constant memory.
 
     With g_i = <a_i, u_N> / |u_N|, both g(S) = sum of g_i and h(S)^2 = |u_S|^2 double
-    from one agent to the next, and v(S) = g(S) / h(S). The first 16 agents (18 on a
-    GPU) form blocks of coalitions that fit into the cache; the Shapley weights are
-    applied block by block (`fairfl.shapley.fold`).
+    from one agent to the next, and v(S) = g(S) / h(S). The Shapley weights are applied
+    to blocks of coalitions that fit into the cache (`fairfl.shapley.fold`).
 
     Args:
         gram: (N, N) Gram matrix of the a_i (`gram`), up to a positive factor.
@@ -155,10 +141,9 @@ def sampled(gram, seed: int, permutations: int | None = None,
                          f"not {list(names)}")
     active, inner = counting(matrix)
     inner = inner.cpu()
-    if not len(active):
-        nothing = inner.new_zeros(0)
-        found = sampling.Estimate(nothing, nothing, nothing, 0)
-    else:
+    nothing = inner.new_zeros(0)
+    found = sampling.Estimate(nothing, nothing, nothing, 0)
+    if len(active):
         g, means = inner.sum(1) / inner.sum().sqrt(), mean_squares(inner)
         found = sampling.sampled(
             game(inner), len(active), seed, permutations, error, paired=paired,
@@ -171,9 +156,8 @@ def sampled(gram, seed: int, permutations: int | None = None,
 
 
 def counting(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """The agents that count, (n,) int64, and their part of the checked Gram matrix,
-    (n, n): those with an update, for a null player does not change the others' values;
-    none where u_N = 0."""
+    """The agents that count, (n,) int64, and their part of the checked Gram matrix, (n,
+    n): those with an update (a null player changes no value); none where u_N = 0."""
     active = (matrix.diagonal() > 0).nonzero().flatten()
     if cancels(matrix):
         active = active[:0]
@@ -181,8 +165,7 @@ def counting(matrix: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def everyone(part: Tensor, active: Tensor, gram):
-    """Values of the agents that count, (n,), as values of all, (N,): 0 for the others;
-    the kind of array of `gram`."""
+    """Values of the counting agents, (n,), as those of all, (N,), 0 for the others."""
     whole = torch.zeros(len(gram), dtype=torch.float64, device=active.device)
     return like(whole.index_copy(0, active, part.to(active.device)), gram)
 
@@ -206,18 +189,15 @@ def cancels(matrix: Tensor) -> bool:
 def checked(gram) -> Tensor:
     """A Gram matrix as float64 tensor, divided by its largest entry.
 
-    Raises:
-        ValueError: it is not square, not finite (the message names the agents), not
-            symmetric, or no vectors have these inner products: an eigenvalue is
-                negative.
+    ValueError: it is not square, not finite (the message names the agents) or not
+    symmetric, or no vectors have these inner products: an eigenvalue is negative.
     """
     matrix = tensor(gram, "gram", 2)
     matrix = matrix.to(float64_device(matrix), torch.float64)
-    if matrix.shape[0] != matrix.shape[1]:
+    if len(matrix) != len(matrix.T):
         raise ValueError(f"a Gram matrix is square, not {tuple(matrix.shape)}: did you "
                          "pass the updates?")
-    bad = (~matrix.isfinite()).any(1).nonzero().flatten().tolist()
-    if bad:
+    if bad := (~matrix.isfinite()).any(1).nonzero().flatten().tolist():
         raise ValueError(f"the Gram matrix is not finite in the rows of agents {bad} "
                          "(counted from 0)")
     top = matrix.abs().max()

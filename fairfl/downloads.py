@@ -1,10 +1,9 @@
 """What the agents download, without a dense vector for each of them.
 
 A download is asked for one agent at a time, or added to all models in place. The mask
-of eq. (5) is kept as two
-numbers an agent and block: the magnitude below which entries are dropped, and the index
-of the last entry that is kept among those that have just this magnitude. One sort
-serves all agents. Chapter "Paying with gradients".
+of eq. (5) is kept as two numbers an agent and block: the magnitude below which entries
+are dropped, and the index of the last entry that is kept among those of just this
+magnitude. One sort serves all agents. Chapter "Paying with gradients".
 """
 
 from collections.abc import Iterator, Sequence
@@ -66,16 +65,12 @@ class Sparsified:
 
     Args:
         aggregate: (D,).
-        counts: (N, B) int64, entries to keep of each block, between 0 and the block's
-            size.
-        blocks: B slices that cover the D entries in order. One slice: the mask of eq.
-            (5).
+        counts: (N, B) int64, entries to keep of each block, from 0 to its size.
+        blocks: B slices that cover the D entries in order; in eq. (5) one.
         keep_ties: keep *all* entries as large as the last one that is kept, even if
             these are more than `counts`.
 
-    Raises:
-        ValueError: a count is negative or larger than its block, or the aggregate holds
-            NaN or infinite entries.
+    ValueError: a count is negative or larger than its block, or an entry not finite.
     """
 
     def __init__(self, aggregate: Tensor, counts: Tensor, blocks: Sequence[slice],
@@ -86,8 +81,7 @@ class Sparsified:
         fit = counts.shape[1:] == sizes.shape
         if not fit or not ((counts >= 0) & (counts <= sizes)).all():
             raise ValueError(f"counts of shape {tuple(counts.shape)} must lie between "
-                             f"0 and the sizes of the {len(sizes)} blocks, "
-                             f"{sizes.tolist()}")
+                             f"0 and the sizes of the blocks, {sizes.tolist()}")
         self.limits = []
         self.kept = torch.zeros(len(counts), dtype=torch.int64)
         for block, quotas in zip(self.blocks, counts.T, strict=True):
@@ -196,14 +190,10 @@ def sparsify(aggregate: Tensor, quality: Tensor, blocks: Sequence[slice] | None 
     Args:
         aggregate: u_N, (D,).
         quality: tanh(beta r_i) / max_j tanh(beta r_j), (N,), see `rewards.quality`.
-        blocks: mask each of these slices by itself; default: the whole vector at once,
-            as in the paper.
+        blocks: slices that are masked each by itself; default: one (the paper).
         rounding: "floor" keeps floor(size * quality) entries of a block (the paper);
             "ceil_below_size" keeps min(ceil(size * quality), size - 1).
         keep_ties: see `Sparsified`.
-
-    Raises:
-        ValueError: an unknown `rounding`.
     """
     _checks.known("rounding", rounding, ("floor", "ceil_below_size"))
     blocks = blocks or [slice(0, len(aggregate))]

@@ -1,8 +1,7 @@
 """Games whose Shapley value has a closed form (chapter "Who contributed?").
 
 They are the oracles that the general algorithms are tested against, and the control
-variates that make sampling
-cheaper: a game that is close to the one in question, with a value that is known.
+variates that make sampling cheaper: known games that are close to the one in question.
 """
 
 from collections.abc import Sequence
@@ -32,13 +31,8 @@ def additive(x: Sequence[float] | Tensor, nobody: float = 0.0) -> Known:
 
 def airport(costs: Sequence[float] | Tensor) -> Known:
     """v(S) = the largest cost in S: a runway must be long enough for the largest of the
-    planes that use it.
-
-    Each stretch of the runway is shared equally by the planes that need it (Littlechild
-    and Owen, 1973).
-
-    Raises:
-        ValueError: a negative cost.
+    planes that use it. Each stretch of it is shared equally by the planes that need it
+    (Littlechild and Owen, 1973). ValueError for a negative cost.
     """
     costs = _numbers(costs, "costs")
     if (costs < 0).any():
@@ -53,20 +47,14 @@ def airport(costs: Sequence[float] | Tensor) -> Known:
 
 def glove(left: int, right: int) -> Known:
     """v(S) = the number of pairs in S: agents 0..left-1 hold a left glove each, the
-    `right` others a right one.
-
-    Joining a random set of predecessors pays 1 exactly if one's own side is the shorter
-    there.
-
-    Raises:
-        ValueError: a negative number, or no agent.
+    `right` others a right one. Joining a random set of predecessors pays 1 exactly if
+    one's own side is the shorter there. ValueError: a negative number, or no agent.
     """
     if left < 0 or right < 0 or left + right == 0:
         raise ValueError(f"there must be some gloves, not {left} left, {right} right")
 
     def worth(own: int, other: int) -> float:
-        """P(fewer of one's own side than of the other among the predecessors), `own`
-        counting oneself."""
+        """P(fewer predecessors of one's own side, oneself in `own`, than others)."""
         n = own + other
         return sum(
             comb(own - 1, k) * comb(other, m - k) / comb(n - 1, m)
@@ -83,14 +71,10 @@ def glove(left: int, right: int) -> Known:
 
 def voting(weights: Sequence[int], quota: int) -> Known:
     """v(S) = 1 if the votes of S reach the quota, else 0; phi is the Shapley-Shubik
-    index.
+    index. Counts by size and total vote the sets in which an agent is pivotal, so it
+    takes whole votes and O(N^3 quota) time.
 
-    Counts by size and total vote the sets in which an agent is pivotal, so it takes
-    whole votes and O(N^3 quota) time.
-
-    Raises:
-        ValueError: votes that are negative or not whole numbers, or a quota that is not
-            positive.
+    ValueError: votes that are negative or not whole, or a quota that is not positive.
     """
     votes = _numbers(weights, "weights")
     _checks.whole(quota=quota)
@@ -117,19 +101,15 @@ def voting(weights: Sequence[int], quota: int) -> Known:
 def size_scaled(x: Sequence[float] | Tensor, k: Sequence[float] | Tensor) -> Known:
     """v(S) = k_|S| * (sum of x_i over S), with a factor for each size 1..N.
 
-    phi_i = k_N mean(x) + lambda (x_i - mean(x)), lambda = (k_1 + ... + k_{N-1}) / (N -
-    1): by symmetry phi must be affine in x, efficiency and the difference of two
-    agents' values fix the two constants.
-
-    Raises:
-        ValueError: not one factor for each size.
+    phi_i = k_N mean(x) + lambda (x_i - mean(x)), where lambda is the mean of the other
+    k: by symmetry phi must be affine in x, efficiency and the difference of two agents'
+    values fix the two constants. ValueError: not one factor for each size.
     """
     x, k = _numbers(x, "x"), _numbers(k, "k")
-    if len(x) != len(k):
-        raise ValueError(f"{len(x)} agents need {len(x)} factors, one for each size, "
-                         f"not {len(k)}")
-    mean = x.mean()
-    slope = k[:-1].sum() / max(len(x) - 1, 1)
+    n, mean = len(x), x.mean()
+    if n != len(k):
+        raise ValueError(f"{n} agents need {n} factors, one a size, not {len(k)}")
+    slope = k[:-1].sum() / max(n - 1, 1)
     padded = torch.cat([torch.zeros(1, dtype=torch.float64), k])
     phi = k[-1] * mean + slope * (x - mean)
     return Known(lambda members: (members.double() @ x) * padded[members.sum(1)], phi)

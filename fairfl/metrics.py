@@ -21,14 +21,11 @@ def fairness(standalone, rewarded) -> Tensor:
 
     Args:
         standalone, rewarded: accuracies (N,) or (..., N); leading dimensions are
-            broadcast.
+            broadcast. ValueError for different numbers of agents.
 
     Returns:
         (...) in [-100, 100]; nan where either side is the same for all agents, so
         always for one agent.
-
-    Raises:
-        ValueError: different numbers of agents.
     """
     return 100 * _pearson(*_both(standalone, rewarded))
 
@@ -48,11 +45,7 @@ def rank_correlation(standalone, rewarded) -> Tensor:
 
 def collaboration_gain(standalone, rewarded) -> Tensor:
     """What each agent gains by taking part, rewarded - standalone, (..., N); negative
-    where it loses.
-
-    Raises:
-        ValueError: different numbers of agents.
-    """
+    where it loses. ValueError for different numbers of agents."""
     a, b = _both(standalone, rewarded)
     return b - a
 

@@ -34,15 +34,11 @@ def check_positive(numbers: Tensor, problem: str, given: Tensor) -> None:
 
 def factors(lengths: Tensor, gamma: float, scaling: str = "normalised",
             epsilon: float = 0.0) -> Tensor:
-    """What the updates are multiplied by before they are summed, (..., N) float64.
+    """What updates of these lengths are multiplied by before they are summed, (..., N).
 
-    Args:
-        lengths: |Delta w_i|, (..., N), see `norms`.
-        scaling: "normalised", gamma / (|Delta w_i| + epsilon), eq. (1), left, and 0
-            where that divides by 0; "clipped", the same, at most 1; "raw", 1.
-
-    Raises:
-        ValueError: gamma is not positive, or an unknown scaling.
+    "normalised", gamma / (|Delta w_i| + epsilon), eq. (1), left, and 0 where that
+    divides by 0; "clipped", the same, at most 1; "raw", 1. float64. ValueError: gamma
+    is not positive, or an unknown scaling.
     """
     _checks.positive(gamma=gamma)
     _checks.known("scaling", scaling, ("normalised", "clipped", "raw"))
@@ -58,10 +54,7 @@ def normalise(updates: Tensor, gamma: float, epsilon: float = 0.0) -> Tensor:
 
     A zero update stays zero (the paper divides 0 by 0 there). With `epsilon` > 0 the
     divisor is |Delta w_i| + epsilon, so that updates much shorter than epsilon are
-    *not* brought to length gamma.
-
-    Raises:
-        ValueError: gamma is not positive, or an entry is not finite.
+    *not* brought to length gamma. ValueError: gamma <= 0, or an entry is not finite.
     """
     return _scaled(updates, factors(norms(updates), gamma, "normalised", epsilon))
 
@@ -86,13 +79,8 @@ def aggregate(updates: Tensor, weights: Tensor,
     in float64, in the updates' dtype.
 
     A sum that cancels but for rounding is returned as exact zeros: its direction would
-    be noise.
-
-    Args:
-        lengths: the updates' norms, (..., N), where they are known.
-
-    Raises:
-        ValueError: the weights are not one finite number for each row of `updates`.
+    be noise. `lengths`: the updates' norms, (..., N), where they are known. ValueError:
+    the weights are not one finite number for each row of `updates`.
     """
     check_agents("weights", weights)
     if updates.shape[:-1] != weights.shape:
@@ -174,13 +162,8 @@ def mask(u: Tensor, q: int | Tensor) -> Tensor:
     elsewhere, (..., D). The textbook that `downloads` is tested against.
 
     Exactly q entries are kept (none if q < 0): of equal magnitudes the earlier ones, so
-    masks are nested in q.
-
-    Args:
-        q: one number, or (...) of them, broadcast against the vectors.
-
-    Raises:
-        ValueError: q is larger than D.
+    masks are nested in q. One q, or (...) of them, broadcast against the vectors.
+    ValueError: q is larger than D.
     """
     q = torch.as_tensor(q, device=u.device)
     if q.max() > u.shape[-1]:
@@ -197,7 +180,7 @@ def altruism_bound(least_quality: float, weakest: float) -> float:
     (The paper allows c = 1, which only beta = infinity reaches.)
     """
     if not 0 < least_quality < 1:
-        raise ValueError(f"least_quality must lie strictly between 0 and 1, "
+        raise ValueError("least_quality must lie strictly between 0 and 1, "
                          f"not {least_quality!r}")
     if not 0 < weakest <= 1:
         raise ValueError(f"weakest must lie in (0, 1], not {weakest!r}")

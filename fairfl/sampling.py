@@ -39,51 +39,37 @@ def sampled(game: Game, agents: int, seed: int, permutations: int | None = None,
     """Estimates the Shapley value from random permutations.
 
     Args:
-        game: a callable on boolean coalition matrices, see `shapley`.
-        agents: N.
+        game, agents: a callable on boolean coalition matrices, see `shapley`, and N.
         seed: of the permutations.
-        permutations: how many; at most so many where an error is asked for too.
-        error: stop as soon as all agents' errors are at most this, with the confidence
-            below.
+        permutations: how many, at least 4; at most so many if an error is asked for.
+        error: stop as soon as all agents' errors are at most this.
         paired: each permutation is followed by its reverse (antithetic), and the mean
             of the two is one sample. False is the plain estimator.
         control: a game with known values that is close to this one (control variate):
             only the difference of the two is sampled.
-        confidence: probability with which `Estimate.error` holds for all agents at
-            once.
+        confidence: probability with which `Estimate.error` holds for all agents.
         span: length of an interval that holds all samples of an agent, if it is known
-            (with a control: samples of the difference). Then `Estimate.error` is a
-            theorem, the empirical Bernstein bound of Maurer and Pontil (2009). Without
-            it the range that
-            was seen stands in its place: the error is infinite for so few samples that
-            an outcome of probability 1/3 may have been missed, and too small for a game
-            in which a few coalitions that are rarely drawn are worth much more than all
-            others.
-        names: of the agents, one each. Permutations depend on the names and not on the
-            order of the agents.
+            (with a control: of the difference). Then `Estimate.error` is a theorem, the
+            empirical Bernstein bound of Maurer and Pontil (2009). Without it the range
+            that was seen stands in its place: infinite while an outcome of probability
+            1/3 may have been missed, too small if few, rare coalitions are worth most.
+        names: the agents', by which permutations go, and not by the agents' order.
     Raises:
         ValueError: neither a number of permutations nor an error is given, an argument
             is out of its range, or the game returns something else than finite values.
     """
-    _check(agents, names, permutations, error, confidence)
-    names = range(agents) if names is None else names
+    _check(permutations, error, paired, confidence)
+    draws = [generator(seed, "permutations", name) for name in _names(names, agents)]
     if control is not None:
-        if len(control.values) != agents:
-            raise ValueError(f"the control game has {len(control.values)} agents, "
-                             f"the game {agents}")
-        game = _difference(game, control.game)
-    most = GIVE_UP if permutations is None else permutations
-    if paired and most % 2:
-        raise ValueError(f"permutations come in pairs: an even number is needed, "
-                         f"not {most}")
-    draws = [generator(seed, "permutations", name) for name in names]
+        game = _difference(game, control, agents)
     ends = values(game, torch.tensor([[False] * agents, [True] * agents]))
     running, looks = _Running(agents), 0
+    most = GIVE_UP if permutations is None else permutations
     for count, due in _batches(most, error, agents):
         running.add(_marginals(game, draws, count, ends, paired))
         if due:
             looks += 1
-            # the k-th look may fail with probability (1 - confidence) / (k (k + 1)):
+            # the k-th look may fail with probability (1 - confidence) / (k (k + 1)),
             # all of them together with 1 - confidence
             failure = (1 - confidence) / (looks * (looks + 1) if error else 1)
             bound = running.bound(failure, span)
@@ -101,10 +87,7 @@ def hoeffding(error: float, failure: float, span: float, agents: int = 1) -> int
     K = ceil(ln(2 agents / failure) span^2 / (2 error^2)). `span` is the length of an
     interval that holds every marginal contribution of one agent in the game at hand; 2
     for the cosine gradient Shapley value. (Maleki et al., 2013, take the range of the
-    values.)
-
-    Raises:
-        ValueError: an argument that is not positive, or a failure of 1 or more.
+    values.) ValueError: an argument is not positive, or the failure 1 or more.
     """
     if not (error > 0 and span > 0 and 0 < failure < 1 and agents >= 1):
         raise ValueError("need error > 0, span > 0, 0 < failure < 1, agents >= 1, "
@@ -112,31 +95,37 @@ def hoeffding(error: float, failure: float, span: float, agents: int = 1) -> int
     return ceil(log(2 * agents / failure) * span**2 / (2 * error**2))
 
 
-def _check(agents, names, permutations, error, confidence) -> None:
+def _names(names: Sequence[str | int] | None, agents: int) -> Sequence[str | int]:
     _checks.whole(agents=agents)
     names = range(agents) if names is None else names
     if len(names) != agents or len(set(names)) != agents:
-        raise ValueError(f"{agents} agents need {agents} different names, "
+        raise ValueError(f"{agents} agents need as many different names, "
                          f"not {list(names)}")
+    return names
+
+
+def _check(permutations, error, paired, confidence) -> None:
     if permutations is None and error is None:
         raise ValueError("say how many permutations, or which error is asked for")
     if permutations is not None:
-        _checks.whole(4, permutations=permutations)  # fewer have no standard error
+        check = _checks.even if paired else _checks.whole
+        check(4, permutations=permutations)  # fewer have no standard error
     if error is not None:
         _checks.positive(error=error)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence!r}")
 
 
-def _difference(game: Game, other: Game) -> Game:
-    return lambda members: values(game, members) - values(other, members)
+def _difference(game: Game, control: Known, agents: int) -> Game:
+    if (n := len(control.values)) != agents:
+        raise ValueError(f"the control game has {n} agents, the game {agents}")
+    return lambda members: values(game, members) - values(control.game, members)
 
 
-def _batches(most: int, error: float | None, agents: int
-             ) -> Iterator[tuple[int, bool]]:
+def _batches(most: int, error: float | None, agents: int) -> Iterator[tuple[int, bool]]:
     """Numbers of permutations that add up to `most`, small enough for the memory, and
-    whether a look at the error is due after them: after FIRST, twice as many, and so on
-    where an error is asked for, and at the end."""
+    whether a look at the error is due then: at the end and, where an error is asked
+    for, after FIRST, twice as many, and so on."""
     done, look = 0, most if error is None else FIRST
     largest = max(2, COALITIONS // agents // 2 * 2)
     while done < most:
@@ -162,20 +151,18 @@ def _marginals(game: Game, draws: list[torch.Generator], count: int, ends: Tenso
 
 
 def _along(game: Game, places: Tensor, ends: Tensor) -> Tensor:
-    """Marginal contribution of each agent along each permutation, (K, N), from the N -
-    1 coalitions between none and all."""
+    """Each agent's marginal contribution along each of K permutations, (K, N)."""
     count, n = places.shape
     members = places[:, None, :] < torch.arange(1, n)[None, :, None]
     path = ends.repeat(count, 1)
-    if n > 1:
+    if n > 1:  # coalitions between none and all
         between = values(game, members.reshape(-1, n)).reshape(count, n - 1)
         path = torch.cat([path[:, :1], between, path[:, 1:]], dim=1)
     return path.diff(dim=1).gather(1, places)
 
 
 class _Running:
-    """Mean, variance and range of samples that arrive in batches (Chan, Golub and
-    LeVeque, 1983)."""
+    """Mean, variance, range of batches of samples (Chan, Golub and LeVeque, 1983)."""
 
     def __init__(self, agents: int):
         self.count = 0

@@ -5,9 +5,7 @@ A game is a callable that takes a boolean coalition matrix (M, N), True where ag
 belongs to coalition m, and returns the M values, or the table of all 2^N values:
 coalition S stands at the index whose bit j says whether agent j is in S. The value of
 the empty coalition need not be 0; efficiency then reads sum(phi) = v(all) - v(nobody).
-
-`games` holds games whose values are known, `sampling` estimates for games that are too
-large for this module.
+`sampling` is for games that are too large for this module.
 """
 
 from collections.abc import Callable
@@ -37,31 +35,24 @@ def coalitions(n: int) -> Tensor:
 
 
 def values(game: Game, members: Tensor) -> Tensor:
-    """The game's values of the coalitions in the boolean matrix `members` (M, N),
-    checked: (M,) float64 on the CPU.
-
-    Raises:
-        ValueError: the game did not return M finite values; the message names a
-            coalition that has none.
-    """
+    """The game's values of the coalitions in the boolean matrix `members` (M, N): (M,)
+    float64 on the CPU. ValueError if these are not M finite values."""
     found = tensor(game(members), "what the game returns").to("cpu", torch.float64)
     if found.shape != members.shape[:1]:
-        raise ValueError(f"a game must return one value for each of {len(members)} "
-                         f"coalitions, shape ({len(members)},), "
-                         f"not {tuple(found.shape)}")
+        m = len(members)
+        raise ValueError(f"a game must return one value for each of {m} coalitions, "
+                         f"shape ({m},), not {tuple(found.shape)}")
     _check_finite(found, lambda m: members[m].nonzero().flatten().tolist())
     return found
 
 
 def exact(game, agents: int | None = None, limit: int = LIMIT):
-    """The Shapley value of every agent, all agents at once, in O(2^N) time beside the
-    game's own.
+    """The Shapley value of all N agents at once, O(2^N) time beside the game's own.
 
     Args:
         game: a callable on boolean coalition matrices, or the table of all 2^N values
             (numpy or torch; index = bitmask, agent j = bit j).
-        agents: N; only for a callable, a table tells it by its length.
-        limit: the largest N that is accepted for a callable.
+        agents, limit: N, and the largest N that is accepted; only for a callable.
     Returns:
         (N,) float64; for a table the same kind of array on the same device.
     Raises:
@@ -75,8 +66,7 @@ def exact(game, agents: int | None = None, limit: int = LIMIT):
     table = tensor(game, "table", 1)
     n = table.numel().bit_length() - 1
     if n < 1 or table.numel() != 1 << n:
-        raise ValueError(f"a table of 2^N values, N >= 1, is needed, "
-                         f"not one of {table.numel()}")
+        raise ValueError(f"a table has 2^N values, N >= 1, not {table.numel()}")
     _check_finite(table, lambda m: [j for j in range(n) if m >> j & 1])
     low = min(n, BLOCK)
 
@@ -106,9 +96,10 @@ def _exact_of_callable(game: Game, agents: int, limit: int) -> Tensor:
 def check_limit(agents: int, limit: int) -> None:
     """ValueError if 2^agents coalitions are more than the caller asked for."""
     if agents > limit:
-        raise ValueError(f"the exact value of {agents} agents needs 2^{agents} "
-                         f"coalitions; the limit is {limit} agents. Use a sampled value "
-                         f"or an approximation (from Python, limit={agents} insists)")
+        raise ValueError(
+            f"the exact value of {agents} agents needs 2^{agents} coalitions; the "
+            f"limit is {limit} agents. Use a sampled value or an approximation (from "
+            f"Python, limit={agents} insists)")
 
 
 def _check_finite(found: Tensor, coalition: Callable[[int], list[int]]) -> None:
@@ -121,8 +112,7 @@ def _check_finite(found: Tensor, coalition: Callable[[int], list[int]]) -> None:
 
 def fold(n: int, low: int, block: Block, device: torch.device | str = "cpu",
          workers: int = 1) -> Tensor:
-    """Shapley values of a game that arrives in blocks, so that the table of 2^N values
-    need never be held.
+    """Shapley values of a game in blocks: the table of 2^N values is never held.
 
     A coalition S of s agents enters phi_i with weight -b_s, b_s = s! (N-s-1)! / N!, if
     i is not in it, and with weight (s-1)! (N-s)! / N! = c_s - b_s, c_s = 1 / ((N-1)
@@ -140,8 +130,7 @@ def fold(n: int, low: int, block: Block, device: torch.device | str = "cpu",
         workers: threads that call `block`. More than one only for a block that is safe
             with threads, and `_parallel.one_core`.
     Returns:
-        (N,) float64, whatever the number of workers. A progress bar is shown for N >
-        24.
+        (N,) float64, whatever the number of workers. N > 24 shows a progress bar.
     """
     weights = [w.to(device) for w in _weights(n)]
     sizes = additive(torch.ones(low, dtype=torch.int64)).to(device)
@@ -193,9 +182,7 @@ def additive(x: Tensor) -> Tensor:
 
 
 def _weights(n: int) -> tuple[Tensor, Tensor]:
-    """c_s and b_s of `fold` for s = 0..n; c_0 is never used because no agent is in the
-    empty coalition."""
-    c = [1 / ((n - 1) * comb(n - 2, s - 1)) for s in range(1, n)]
-    c = [0.0, *c, 1 / n]
+    """c_s and b_s of `fold` for s = 0..n; nobody is in the empty coalition: c_0 = 0."""
+    c = [0.0, *(1 / ((n - 1) * comb(n - 2, s - 1)) for s in range(1, n)), 1 / n]
     b = [1 / (n * comb(n - 1, s)) for s in range(n)] + [0.0]
     return torch.tensor(c, dtype=torch.float64), torch.tensor(b, dtype=torch.float64)

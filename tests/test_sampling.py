@@ -119,7 +119,7 @@ def test_hoeffding_by_hand():
         (lambda g: sampling.sampled(g, 3, 0, permutations=2), "at least 4"),
         (
             lambda g: sampling.sampled(g, 3, 0, permutations=20.0),
-            "permutations must be a whole number of at least 4, not 20.0",
+            "permutations must be an even number of at least 4, not 20.0",
         ),
         (
             lambda g: sampling.sampled(g, 3.0, 0, permutations=20),

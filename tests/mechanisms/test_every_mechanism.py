@@ -126,7 +126,7 @@ def test_a_download_is_added_as_its_rows_say(mechanism):
 
 
 @every
-@pytest.mark.parametrize("dtype", [torch.float16])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_a_network_in_half_precision_runs(mechanism, dtype):
     """Two rounds, and what is downloaded is what the rows say."""
     x = normal(60, 4).to(dtype)
