@@ -10,11 +10,7 @@ from torch import nn
 
 def find(name: str) -> Callable[..., Any]:
     """What "module:Class" names: a class, or a function that makes a network.
-
-    Raises:
-        ValueError: there is none, or its module cannot be imported; the message says
-            why.
-    """
+    ValueError if there is none, or its module cannot be imported."""
     module, _, attribute = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)

@@ -12,12 +12,11 @@ from fairfl.training.local import LocalTraining
 
 @dataclass(frozen=True)
 class LastBatch(LocalTraining):
-    """Local training that goes through all batches of an epoch, and takes a step on the
-    last one only.
+    """Goes through all batches of an epoch, and takes a step on the last one only, as
+    the authors' published code did until September 2024.
 
-    The authors' published code did so until September 2024. The last batch holds what
-    is left over when the samples are dealt out in batches, see `left_over`; it is drawn
-    anew in each epoch. Settings of a record cannot hold this.
+    The last batch holds what is left over, see `left_over`, and is drawn anew in each
+    epoch. Settings of a record cannot hold this.
     """
 
     def batches(self, samples: int, generator: torch.Generator

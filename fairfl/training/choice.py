@@ -14,9 +14,7 @@ from fairfl.training.trials import draws_globally, flops, stackable
 BACKENDS: dict[str, Callable] = {
     "plain": plain.train, "stacked": stacked.train, "threads": threads.train,
 }
-# Floating point operations of a forward pass on a batch: about a millisecond for a step
-# of a core
-SMALL = 5e7
+SMALL = 5e7  # operations of a forward pass on a batch: a step takes a core about 1 ms
 
 
 def choose(module: nn.Module, agents: Sequence[Agent], local: LocalTraining,
@@ -24,13 +22,12 @@ def choose(module: nn.Module, agents: Sequence[Agent], local: LocalTraining,
     """The name of a backend and its function, with the signature of `plain.train`.
 
     "auto" is "stacked" on a GPU, and on a CPU for small networks; "threads" on a CPU
-    for others and for those that cannot be stacked; "plain" where neither works. It
-    depends on sizes, not on measured times: the same federation always gets the same
-    backend.
+    for others and for those that cannot be stacked; "plain" where neither works. Sizes
+    decide, not times: the same federation always gets the same backend.
 
     Args:
-        module: the network, on the device of the agents' data. It is tried on copies,
-            and no generator is touched.
+        module: on the device of the agents' data; tried on copies, no generator is
+            touched.
         backend: "auto", "plain", "stacked" or "threads".
 
     Raises:

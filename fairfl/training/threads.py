@@ -21,14 +21,10 @@ def train(module: nn.Module, models: Tensor, buffers: Tensor, agents: Sequence[A
           local: LocalTraining, t: int, seed: int, workers: int | None = None
          ) -> tuple[Tensor, Tensor]:
     """The updates of all agents in round t, as `plain.train`; whatever the number of
-    workers, the same numbers.
+    `workers` (threads, see `fairfl._parallel.spread`), the same numbers.
 
     The network must not draw from torch's global generators, which threads share. One
-    with a method ``restrict(x)`` (see `fairfl.models.TextCNN`) is trained in the
-    restricted form.
-
-    Args:
-        workers: threads; default as in `fairfl._parallel.spread`.
+    with a method ``restrict(x)`` (`models.TextCNN`) is trained in the restricted form.
     """
     updates, trained_buffers = torch.zeros_like(models), buffers.clone()
 
