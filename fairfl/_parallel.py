@@ -37,8 +37,7 @@ def spread(function: Callable, items: Iterable, workers: int | None = None,
         workers: threads; default: as many as torch may use, `torch.get_num_threads`,
             which is the same afterwards.
 
-    Raises:
-        whatever the function raises; calls that have not begun by then are dropped.
+    Raises what the function raises; calls that have not begun by then are dropped.
     """
     if torch.device(device).type != "cpu":
         return [function(item) for item in items]

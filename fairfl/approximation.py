@@ -93,11 +93,8 @@ def certificate(gram) -> Certificate:
     half as long. What float64 may add, in the Gram matrix too, is part of them; it
     grows with the square of (sum of the |a_i|) / |u_N|.
 
-    Args:
-        gram: (N, N) Gram matrix of the a_i, up to a positive factor.
-    Returns:
-        Arrays of the kind of `gram`; [0, 0] for an agent without an update, and for all
-        agents if u_N = 0.
+    `gram`, (N, N), is that of the a_i up to a positive factor. Arrays are of its kind;
+    [0, 0] for an agent without an update, and for all agents if u_N = 0.
     """
     active, matrix = cgsv.counting(cgsv.checked(gram))
     ends = _Developed(matrix).interval() if len(active) else matrix.new_zeros(2, 0)

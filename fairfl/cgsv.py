@@ -29,9 +29,7 @@ def gram(updates, weights=None):
         updates: (N, D) one update u_i per row, any floating dtype.
         weights: (N,) the r_i inside u_S, eq. (1); None for the unweighted game.
     Returns:
-        (N, N) float64.
-    Raises:
-        ValueError: shapes that do not match, or entries that are not finite.
+        (N, N) float64. ValueError: shapes that do not match, or an entry is not finite.
     """
     u = tensor(updates, "updates", 2)
     r = _weights(weights, u)

@@ -54,9 +54,8 @@ def sampled(game: Game, agents: int, seed: int, permutations: int | None = None,
             that was seen stands in its place: infinite while an outcome of probability
             1/3 may have been missed, too small if few, rare coalitions are worth most.
         names: the agents', by which permutations go, and not by the agents' order.
-    Raises:
-        ValueError: neither a number of permutations nor an error is given, an argument
-            is out of its range, or the game returns something else than finite values.
+    ValueError: neither a number of permutations nor an error is given, an argument is
+    out of its range, or the game returns something else than finite values.
     """
     _check(permutations, error, paired, confidence)
     draws = [generator(seed, "permutations", name) for name in _names(names, agents)]

@@ -55,9 +55,8 @@ def exact(game, agents: int | None = None, limit: int = LIMIT):
         agents, limit: N, and the largest N that is accepted; only for a callable.
     Returns:
         (N,) float64; for a table the same kind of array on the same device.
-    Raises:
-        ValueError: a table whose length is no power of two, a value that is not finite
-            (the message names the coalition), N missing, or above the limit.
+    ValueError: a table whose length is no power of two, a value that is not finite (the
+    message names the coalition), N missing, or above the limit.
     """
     if callable(game):
         if agents is None:

@@ -98,6 +98,13 @@ def test_zero_stays_zero_in_every_precision(dtype, epsilon):
     torch.testing.assert_close(u[1:].float(), right, rtol=5e-3, atol=0)
 
 
+def test_a_long_update_in_half_precision_comes_to_its_length():
+    """Gamma / |Delta w| is 8e-8, where float16 has steps of 6e-8."""
+    u = rewards.normalise(torch.full((1, 10_000), 6e4).to(torch.float16), 0.5)
+    torch.testing.assert_close(u.double(), torch.full_like(u.double(), 0.005),
+                               rtol=1e-3, atol=0)
+
+
 def test_epsilon_leaves_tiny_updates_short():
     u = rewards.normalise(
         torch.tensor([[3e-7, 4e-7]], dtype=F64), gamma=1.0, epsilon=1e-7

@@ -46,6 +46,14 @@ def test_every_permutation_adds_up_and_what_nobody_is_worth_stays():
     assert found.values.sum().item() == pytest.approx(phi.sum().item())
 
 
+def test_only_pairs_need_an_even_number():
+    known = games.additive([1, 2, 3])
+    found = sampling.sampled(known.game, 3, 0, permutations=5, paired=False)
+    assert found.permutations == 5
+    with pytest.raises(ValueError, match="whole number of at least 4, not 5.0"):
+        sampling.sampled(known.game, 3, 0, permutations=5.0, paired=False)
+
+
 def test_the_standard_error_is_the_spread_of_the_estimates():
     game, phi = random_game(5, 2)
     for paired in (True, False):

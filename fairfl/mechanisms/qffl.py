@@ -25,8 +25,7 @@ class QFFL(Mechanism):
     it. Logs losses and the weights of the updates.
 
     Args:
-        q: how much the larger losses count, finite, at least 0. The default .1 is our
-            choice; the paper names none.
+        q: how much larger losses count, finite, >= 0; .1 is ours, the paper has none.
     """
 
     q: float = 0.1
