@@ -8,6 +8,7 @@ from fairfl import cgsv, shapley
 GLOVES = np.array(
     [0.0, 0, 0, 0, 0, 1, 1, 1]
 )  # agents 0 and 1 hold a left glove, 2 a right
+CLINICS = np.array([0.0, 2, 1, 6, 0, 4, 3, 12])  # the game of task 1
 UNANIMOUS = np.array([0.0, 0, 0, 6])
 OFFSET = np.array([2.0, 3, 5, 12])
 UPDATES = np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
@@ -148,19 +149,20 @@ TASKS = {
     "by-hand": Task(
         "by_hand",
         'the formula of the Shapley value, chapter "Who contributed?"',
-        lambda: [1 / 6, 1 / 6, 2 / 3],
+        lambda: shapley.exact(CLINICS),
         {},
         {"the three values": ()},
         wrong={
-            "equal shares": "def by_hand():\n    return [1/3, 1/3, 1/3]\n",
-            "last marginal contributions": "def by_hand():\n    return [0, 0, 1]\n",
-            "shared by two": "def by_hand():\n    return [0.25, 0.25, 0.5]\n",
-            "wrong order": "def by_hand():\n    return [2/3, 1/6, 1/6]\n",
-            "rounded": "def by_hand():\n    return [0.17, 0.17, 0.66]\n",
+            "equal shares": "def by_hand():\n    return [4, 4, 4]\n",
+            "last marginal contributions": "def by_hand():\n    return [9, 8, 6]\n",
+            "worth alone": "def by_hand():\n    return [2, 1, 0]\n",
+            "all coalitions alike": "def by_hand():\n    return [5, 4, 2.5]\n",
+            "wrong order": "def by_hand():\n    return [16/6, 25/6, 31/6]\n",
+            "rounded": "def by_hand():\n    return [5.2, 4.2, 2.6]\n",
         },
         right={
-            "fractions": "def by_hand():\n    return [1/6, 1/6, 4/6]\n",
-            "decimals": "def by_hand():\n    return (0.166667, 0.166667, 0.666666)\n",
+            "fractions": "def by_hand():\n    return [31/6, 25/6, 16/6]\n",
+            "decimals": "def by_hand():\n    return (5.166667, 4.166667, 2.666667)\n",
         },
         tolerance=1e-4,
     ),
@@ -275,7 +277,10 @@ TASKS = {
         lambda updates, r: cgsv.cosine(
             np.array(updates), np.array(r) @ np.array(updates)
         ),
-        {"equal weights": (UPDATES, np.full(3, 1 / 3))},
+        {
+            "equal weights": (UPDATES, np.full(3, 1 / 3)),
+            "weights": (UPDATES, np.array([0.5, 0.3, 0.2])),
+        },
         {
             "unequal weights": (_random(4, 6, 4), np.array([0.1, 0.2, 0.3, 0.4])),
             "an agent without an update": (
