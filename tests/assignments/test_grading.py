@@ -207,6 +207,12 @@ def test_endless_loops_end(monkeypatch):
     )
     assert not verdicts["psi"].right and "too long" in verdicts["psi"].said
     assert verdicts["game"].right
+    calls = [("hang", (k,), 1.0) for k in range(9)] + [("f", (), 5.0)]
+    outcome = sandbox.run(
+        ["def hang(k):\n    while True: pass", "def f(): return 1"], calls
+    )
+    assert outcome.returned[-1] == {"value": 1}
+    assert all("too long" in found["error"] for found in outcome.returned[:-1])
     outcome = sandbox.run(
         ["x = 1", "while True: pass", "def f(): return x"], [("f", (), 5.0)]
     )
