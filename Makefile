@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JS := book/_ext/node_modules/.package-lock.json
 
 # Tests run in two processes; the tests of a file and the cells of a chapter stay together.
-PYTEST := $(BIN)/python -m pytest -n 2
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: book test check notebooks assignments grade slides lint clean
 # One order of summation on every machine, and the fastest for small models
