@@ -11,7 +11,7 @@ from typing import Any
 from fairfl import _checks
 from fairfl.mechanisms.cgsv import CGSV
 from fairfl.schedules import Schedule
-from fairfl.training import LastBatch, LocalTraining
+from fairfl.training import LocalTraining
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ PRESETS = {
 # of an epoch only, the learning rate lowered after each round.
 PRESETS["earlier_published_code"] = replace(
     PRESETS["published_code"],
-    local=LastBatch(
-        lr=Schedule(1e-3, 0.955), epochs=3, batch_size=32, decay_per="round"),
+    local=LocalTraining(lr=Schedule(1e-3, 0.955), epochs=3, batch_size=32,
+                        decay_per="round", last_batch="only"),
 )
 
 
@@ -70,18 +70,14 @@ def load(name: str) -> Preset:
 
 
 def differences(first: str, second: str) -> dict[str, tuple[object, object]]:
-    """What two presets set differently: "mask" -> ("vector", "layers"), ...
-
-    "steps" says on which batches local training takes a step.
-    """
+    """What two presets set differently: "mask" -> ("vector", "layers"), ..."""
     one, two = _flat(load(first)), _flat(load(second))
     return {key: (one[key], two[key]) for key in one if one[key] != two[key]}
 
 
 def _flat(preset: Preset) -> dict[str, object]:
     """All fields of a preset in one level, by their own names."""
-    steps = "last batch" if isinstance(preset.local, LastBatch) else "each batch"
-    flat = {"gamma": preset.gamma, "steps": steps, **preset.power_law, **preset.classes}
+    flat = {"gamma": preset.gamma, **preset.power_law, **preset.classes}
     for part in (preset.mechanism(), preset.local):
         flat |= {field.name: getattr(part, field.name) for field in fields(part)}
     return flat

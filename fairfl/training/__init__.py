@@ -4,9 +4,8 @@
 result, and `choose` knows which of them is fastest where.
 """
 
-from fairfl.training.batches import LastBatch, left_over
 from fairfl.training.choice import choose
-from fairfl.training.local import LocalTraining
+from fairfl.training.local import LocalTraining, left_over
 from fairfl.training.trials import check_batches
 
-__all__ = ["LastBatch", "LocalTraining", "check_batches", "choose", "left_over"]
+__all__ = ["LocalTraining", "check_batches", "choose", "left_over"]

@@ -29,8 +29,10 @@ class LocalTraining:
             in the network's type.
         last_batch: what happens to the samples that are left over when an epoch is
             dealt out in batches: "keep" takes a step on them, "drop" leaves them out
-            (others in each epoch), "merge" adds them to the batch before. A single
-            batch is kept. BatchNorm cannot train on a batch of one sample.
+            (others in each epoch), "merge" adds them to the batch before; "only" takes
+            a step on them and on no other batch, as the authors' published code did
+            until September 2024. A single batch is kept. BatchNorm cannot train on a
+            batch of one sample.
 
     Raises:
         ValueError: a number below 1 or an unknown name.
@@ -55,7 +57,7 @@ class LocalTraining:
         _checks.known("optimizer", self.optimizer, ("sgd", "adam"))
         if self.precision is not None:
             _checks.known("precision", self.precision, ("bfloat16",))
-        _checks.known("last_batch", self.last_batch, ("keep", "drop", "merge"))
+        _checks.known("last_batch", self.last_batch, ("keep", "drop", "merge", "only"))
 
     def rate(self, t: int, epoch: int = 0) -> float:
         """The learning rate in local epoch 0, 1, ... of round t = 1, 2, ..."""
@@ -65,21 +67,33 @@ class LocalTraining:
 
     def sizes(self, samples: int) -> list[int]:
         """How many samples each step of an epoch takes, of n: ceil(n / batch_size)
-        steps, or one fewer where the last batch is dropped or merged."""
+        steps, or one fewer where the last batch is dropped or merged, or one."""
         size = self.batch_size or samples
         whole, rest = divmod(samples, size)
         sizes = [size] * whole
-        if rest and (not whole or self.last_batch == "keep"):
+        if rest and (not whole or self.last_batch in ("keep", "only")):
             sizes.append(rest)
         elif self.last_batch == "merge":
             sizes[-1] += rest
-        return sizes
+        return sizes[-1:] if self.last_batch == "only" else sizes
 
     def batches(self, samples: int, generator: torch.Generator
                ) -> Iterator[tuple[int, Tensor]]:
         """(epoch, indices) of each step; each epoch is shuffled anew."""
         sizes = self.sizes(samples)
+        first = samples - sum(sizes) if self.last_batch == "only" else 0
         for epoch in range(self.epochs):
             order = torch.randperm(samples, generator=generator)
-            for indices in order[: sum(sizes)].split(sizes):
+            for indices in order[first : first + sum(sizes)].split(sizes):
                 yield epoch, indices
+
+
+def left_over(samples: int, batch_size: int | None) -> int:
+    """How many samples the last batch of an epoch holds: n - B (ceil(n / B) - 1), from
+    1 to B; all n without batches.
+
+    Raises:
+        ValueError: a number below 1.
+    """
+    _checks.whole(samples=samples, batch_size=1 if batch_size is None else batch_size)
+    return samples if batch_size is None else (samples - 1) % batch_size + 1

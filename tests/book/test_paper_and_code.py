@@ -13,8 +13,9 @@ from fairfl.federation import Federation
 from fairfl.mechanisms import CGSV
 from fairfl.partition import Agent
 from fairfl.randomness import generator, seeded
+from fairfl.runs.settings import Settings
 from fairfl.schedules import Schedule
-from fairfl.training import LastBatch, LocalTraining, left_over, plain, stacked, threads
+from fairfl.training import LocalTraining, left_over, plain, stacked, threads
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +58,8 @@ def test_left_over_refuses_numbers_below_one(samples, batch):
 
 
 def test_the_last_batch_is_the_last_of_each_epoch_and_the_draws_are_the_same():
-    every, last = (kind(epochs=3, batch_size=4) for kind in (LocalTraining, LastBatch))
+    every, last = (LocalTraining(epochs=3, batch_size=4, last_batch=rule)
+                   for rule in ("keep", "only"))
     batches = list(every.batches(10, generator(0, "test")))
     expected = [batches[2], batches[5], batches[8]]  # 4 + 4 + 2 samples an epoch
     found = list(last.batches(10, generator(0, "test")))
@@ -69,7 +71,8 @@ def test_the_last_batch_is_the_last_of_each_epoch_and_the_draws_are_the_same():
 def test_training_on_the_last_batch_is_a_loop_with_its_step_outside(digits):
     """The twin: go through the batches of an epoch, and step when the loop over them
     has ended."""
-    local = LastBatch(lr=Schedule(0.3, 0.5), epochs=2, batch_size=8, decay_per="epoch")
+    local = LocalTraining(lr=Schedule(0.3, 0.5), epochs=2, batch_size=8,
+                          decay_per="epoch", last_batch="only")
     fed = federation(digits, (21, 16, 5), local)
     start = fed.start()
     args = (start.models, start.buffers, fed.agents, local, 2, 0)
@@ -94,11 +97,11 @@ def test_training_on_the_last_batch_is_a_loop_with_its_step_outside(digits):
                                        vectors.flatten(fed.module) - start.models[i])
 
 
-def test_a_record_cannot_hold_training_on_the_last_batch():
-    changed = replace(runs.recommended("digits", "pow", 5), local=LastBatch())
-    with pytest.raises(ValueError,
-                       match="cannot hold local training of the kind LastBatch"):
-        changed.to_dict()
+def test_a_record_holds_training_on_the_last_batch():
+    local = presets.load("earlier_published_code").local
+    settings = replace(runs.recommended("digits", "pow", 5), local=local)
+    assert Settings.from_dict(settings.to_dict()) == settings
+    assert settings.to_dict()["local"]["last_batch"] == "only"
 
 
 def test_differences_of_presets():
@@ -110,7 +113,7 @@ def test_differences_of_presets():
     assert found["lr"][1] == Schedule(1e-3, 0.955)
     assert not {"alpha", "floor", "first_weights", "gamma", "beta"} & set(found)
     assert presets.differences("published_code", "earlier_published_code") == {
-        "decay_per": ("epoch", "round"), "steps": ("each batch", "last batch")
+        "decay_per": ("epoch", "round"), "last_batch": ("keep", "only")
     }
     with pytest.raises(ValueError, match="unknown preset 'text'"):
         presets.differences("paper", "text")
@@ -120,16 +123,17 @@ def test_what_is_left_over_decides_where_only_the_last_batch_counts(digits):
     """Sizes rise, remainders fall. With a step on each batch the largest agent beats
     the smallest, else not."""
     gaps = {}
-    for kind in (LocalTraining, LastBatch):
-        local, found = kind(lr=Schedule(0.1, 0.977), epochs=3, batch_size=32), []
+    for rule in ("keep", "only"):
+        found, local = [], LocalTraining(lr=Schedule(0.1, 0.977), epochs=3,
+                                         batch_size=32, last_batch=rule)
         for seed in range(3):
             fed = federation(digits, (96, 144, 200, 260, 322), local, seed)
             psi = torch.stack([snapshot.step.log["psi"]
                                for snapshot in fed.rounds(10)]).mean(0)
             found.append(float(psi[-1] - psi[0]))
-        gaps[kind] = torch.tensor(found)
-    assert gaps[LocalTraining].min() > 0.03
-    assert gaps[LastBatch].mean() < -0.1 and (gaps[LastBatch] < 0).all()
+        gaps[rule] = torch.tensor(found)
+    assert gaps["keep"].min() > 0.03
+    assert gaps["only"].mean() < -0.1 and (gaps["only"] < 0).all()
 
 
 def test_alike_agents_drift_apart_where_training_rests_not_with_decay_per_round(digits):
@@ -198,7 +202,7 @@ def test_training_matters_more_than_the_details_of_the_mechanism(digits):
         "base": (CGSV(beta=1.0), local, gamma),
         "details": (code.mechanism(beta=1.0), local, gamma),
         "uniform": (CGSV(beta=1.0, first_weights="uniform"), local, gamma),
-        "last batch": (CGSV(beta=1.0), LastBatch(lr=local.lr, batch_size=32), gamma),
+        "last batch": (CGSV(beta=1.0), replace(local, last_batch="only"), gamma),
         "constant": (CGSV(beta=1.0), local, Schedule(1.0)),
     }
     r, accuracy = {}, {}

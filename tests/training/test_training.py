@@ -49,6 +49,9 @@ def test_a_shard_smaller_than_the_batch_and_the_full_batch_take_one_step():
         ("drop", 7, [4]),
         ("merge", 7, [7]),
         ("merge", 1, [1]),
+        ("only", 9, [1]),
+        ("only", 8, [4]),
+        ("only", 3, [3]),
     ],
 )
 def test_the_last_batch_is_kept_dropped_or_merged(rule, n, sizes):
@@ -59,7 +62,8 @@ def test_the_last_batch_is_kept_dropped_or_merged(rule, n, sizes):
     first = torch.cat([indices for epoch, indices in steps if epoch == 0]).tolist()
     assert len(set(first)) == sum(sizes)
     order = torch.randperm(n, generator=generator(0, "batches")).tolist()
-    assert first == order[: sum(sizes)]  # the draws are those of the other rules
+    skipped = n - sum(sizes) if rule == "only" else 0
+    assert first == order[skipped:][: sum(sizes)]  # the draws are those of all rules
     assert replace(local, batch_size=None).sizes(n) == [n]
 
 
@@ -77,7 +81,7 @@ def test_what_is_merged_or_dropped_is_another_sample_each_epoch():
     [
         (
             {"last_batch": "skip"},
-            "unknown last_batch 'skip'; known are keep, drop, merge",
+            "unknown last_batch 'skip'; known are keep, drop, merge, only",
         ),
         ({"precision": "float16"}, "unknown precision 'float16'; known are bfloat16"),
         ({"precision": "None"}, "unknown precision"),
