@@ -176,6 +176,13 @@ def updates(dataset: str = "mnist") -> Iterator[Run]:
         yield Run(f"{name}-{dataset}-seed0.json", settings)
 
 
+def thirty() -> Iterator[Run]:
+    """One round of as many agents as the exact value takes, with the cosines that it is
+    computed from."""
+    yield run(Column("digits", 30, "pow"), "cgsv-exact", 0, "one-round", rounds=1,
+              recorded="all", evaluate_every=1000, cosines_every=1)
+
+
 def tables(columns: tuple[Column, ...]) -> list[Run]:
     """All seeds, one after the other."""
     return [found for seed in range(5) for found in cells(columns, seed)]
@@ -186,7 +193,7 @@ def everything() -> list[Run]:
     columns."""
     found = [*cells(MNIST_10, 0), *cells(TEXT, 0), *cells(DIGITS, 0), *label_noise(),
              *altruism(0), *three_agents(0), *timing(), *lock_in(0), *scalings(0),
-             *grid(), *updates(), *guarantee(), *precisions(), *losses()]
+             *grid(), *updates(), *guarantee(), *precisions(), *losses(), *thirty()]
     for seed in (1, 2):
         found += [*cells((*MNIST_10, *TEXT, *DIGITS), seed), *altruism(seed),
                   *lock_in(seed), *scalings(seed)]

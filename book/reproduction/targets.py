@@ -61,6 +61,9 @@ TARGETS = {
     "grid": Target(
         "alpha, Gamma and beta on digits.",
         lambda: list(plan.grid())),
+    "thirty": Target(
+        "One round of thirty agents on digits, valued exactly.",
+        lambda: list(plan.thirty())),
     "updates": Target(
         "Ten agents whose updates the chapter on the cosine approximation values.",
         lambda: list(plan.updates())),
