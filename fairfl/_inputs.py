@@ -9,28 +9,37 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fairfl import _outputs, vectors
-from fairfl._outputs import OWN_LOOP, Set
+from fairfl import _outputs, _reading, vectors
+from fairfl._outputs import Set
 from fairfl.attacks import Attack
 from fairfl.mechanisms.base import Mechanism
 from fairfl.partition import Agent
-from fairfl.training import LocalTraining, check_batches
+from fairfl.training import LocalTraining, check_batches, check_functions
+
+LACKS = "only a classifier has; for others pass LocalTraining(accuracy=...)"
 
 
-def agents(given: Iterable[Any], device: str | torch.device) -> list[Agent]:
-    """Agents with tensors on the device: numpy arrays are copied, keys become text.
-    ValueError if one is not Agent(key, x, y), or a key comes twice."""
+def agents(given: Iterable[Any], device: str | torch.device, local: LocalTraining
+           ) -> list[Agent]:
+    """Agents with tensors on the device: numpy arrays are copied, keys become text,
+    Datasets and DataLoaders are read. ValueError if one is not Agent(key, x, y) or
+    Agent(key, dataset), or a key comes twice."""
     made: list[Agent] = []
     for i, item in enumerate(given):
-        if not isinstance(item, tuple) or len(item) not in (3, 4):
+        if not isinstance(item, tuple) or len(item) not in (2, 3, 4):
             raise ValueError(
                 f"agents[{i}] must be Agent(key, x, y) with all samples in one tensor "
-                f"or numpy array, not a {type(item).__name__}; to use a Dataset or "
-                f"DataLoader {OWN_LOOP}")
+                "or numpy array, or Agent(key, data) with a Dataset or DataLoader, not "
+                f"a {type(item).__name__}")
         agent = Agent(*item)
         if isinstance(agent.key, bool) or not isinstance(agent.key, str | Integral):
             raise ValueError(f"agents[{i}]: a key must be text, not {agent.key!r}")
         name = f"agent {agent.key!r}"
+        if _reading.is_data(agent.x):
+            if agent.y is not None or agent.true_y is not None:
+                raise ValueError(f"{name}: the labels are those of the "
+                                 f"{type(agent.x).__name__}; give no others beside it")
+            agent = Agent(agent.key, *_reading.read(name, agent.x, local))
         x = _tensor(f"{name}: samples", agent.x, device)
         y = _labels(f"{name}: labels", agent.y, device)
         true = y if agent.true_y is None else _labels(name, agent.true_y, device)
@@ -46,9 +55,12 @@ def agents(given: Iterable[Any], device: str | torch.device) -> list[Agent]:
 
 def pair(name: str, given: Any,
          device: str | torch.device) -> tuple[Tensor, Tensor] | None:
-    """(x, y) as tensors on the device; ValueError if something else is given."""
+    """(x, y) as tensors on the device, of a Dataset or DataLoader, too; ValueError if
+    something else is given."""
     if given is None:
         return None
+    if _reading.is_data(given):
+        given = _reading.read(name, given)
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise ValueError(f"{name} must be a pair (x, y), not a {type(given).__name__}")
     return (_tensor(f"{name}: samples", given[0], device),
@@ -60,7 +72,7 @@ def _tensor(name: str, x: Any, device: str | torch.device) -> Tensor:
         x = torch.from_numpy(np.array(x))
     if not isinstance(x, Tensor) or x.ndim == 0:
         raise ValueError(f"{name} must be one tensor or numpy array, not a "
-                         f"{type(x).__name__}; to use anything else {OWN_LOOP}")
+                         f"{type(x).__name__}")
     x = x.detach().to(device)
     return x.clone() if x.is_inference() else x  # autograd takes none of those
 
@@ -75,9 +87,10 @@ def _labels(name: str, y: Any, device: str | torch.device) -> Tensor:
 def check(module: nn.Module, agents: Sequence[Agent], mechanism: Mechanism,
           local: LocalTraining, sets: Mapping[str, tuple[Tensor, Tensor] | None],
           buffers: str | None, own_loop: bool) -> tuple[int, str | None]:
-    """The number of classes, and why losses and accuracies cannot be taken, if so; with
-    an `own_loop`, a function that trains, network and labels may be others than a
-    classifier's. `sets`: "test" and "validation".
+    """The number of classes, 0 without a classifier; and why losses and accuracies
+    cannot be taken, if so. With a loss of its own, or an `own_loop`, a function that
+    trains, network and labels may be others than a classifier's. `sets`: "test" and
+    "validation".
 
     Raises:
         ValueError: agents, network, sets or settings do not fit each other.
@@ -96,15 +109,33 @@ def check(module: nn.Module, agents: Sequence[Agent], mechanism: Mechanism,
     named = [(f"agent {agent.key!r}", agent.x, agent.y) for agent in agents]
     named += [(name, *pair) for name, pair in sets.items() if pair]
     _check_samples(named, dtype)
-    try:
-        classes = _outputs.classes(module, named)
-    except _outputs.NotAClassifier as error:
-        if not own_loop:
-            raise
-        return 0, str(error)
+    classes, unmeasured = _classes(module, named, local, own_loop)
+    if mechanism.needs_validation and local.accuracy is None and not classes:
+        raise ValueError(f"{type(mechanism).__name__} needs an accuracy, which {LACKS}")
     if not own_loop:
         check_batches(module, agents, local)
-    return classes, None
+        if local.custom:
+            check_functions(module, agents, local)
+    return classes, unmeasured
+
+
+def _classes(module: nn.Module, named: Sequence[Set], local: LocalTraining,
+             own_loop: bool) -> tuple[int, str | None]:
+    """The number of classes, or 0, and why losses cannot be taken, if so."""
+    if local.loss:
+        for name, _, y in named:
+            if not y.isfinite().all():
+                raise ValueError(f"{name}: the labels hold NaN or infinite values")
+    if local.loss or local.accuracy:
+        _outputs.check(module, named, local.loss, local.accuracy)
+    try:
+        return _outputs.classes(module, named), None
+    except ValueError as error:
+        if local.loss:
+            return 0, None
+        if own_loop and isinstance(error, _outputs.NotAClassifier):
+            return 0, str(error)
+        raise
 
 
 def check_attacks(attacks: Mapping[str, Attack], keys: Sequence[str]) -> None:

@@ -26,11 +26,13 @@ class Federation:
     Args:
         agents: one `partition.Agent` or more, or (key, x, y); keys unique; x (n, ...)
             in the network's precision or whole numbers, y (n,) labels 0, 1, ...,
-            tensors or numpy arrays.
+            tensors or numpy arrays. (key, data) with a torch Dataset or DataLoader,
+            which is read once; `local` draws the batches.
         model: any classifier, mapping (n, ...) samples to (n, classes) logits, with the
             parameters w_0; it is copied and never changed.
         mechanism: see `fairfl.mechanisms`.
-        local: the agents' training.
+        local: the agents' training. With a loss of its own, outputs (n, ...) and labels
+            (n, ...) are any that this takes.
         gamma: Gamma_t, the length to which updates are normalised; a number stays.
         test: (x, y) for the test accuracy; only probes look at it.
         validation: (x, y) for mechanisms that ask for it.
@@ -70,7 +72,7 @@ class Federation:
         self.gamma = schedule("gamma", gamma)
         self.device, self.buffers = torch.device(device), buffers
         self.attacks = {str(key): attack for key, attack in (attacks or {}).items()}
-        self.agents = _inputs.agents(agents, device)
+        self.agents = _inputs.agents(agents, device, local)
         self.test = _inputs.pair("test", test, device)
         self.validation = _inputs.pair("validation", validation, device)
         _inputs.check_attacks(self.attacks, [agent.key for agent in self.agents])
@@ -78,6 +80,7 @@ class Federation:
             self.module, self.agents, mechanism, local,
             {"test": self.test, "validation": self.validation}, buffers,
             own_loop=callable(train))
+        self.accuracy = local.accuracy or (evaluation.right if classes else None)
         if callable(train):
             self.backend, self.train = "custom", train
         else:
@@ -194,29 +197,33 @@ class Federation:
 
     def evaluate(self, models: Tensor, x: Tensor, y: Tensor,
                  buffers: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Mean cross-entropy and accuracy in [0, 1] of K models on (x, y): (K, D) ->
-        (K,) and (K,), float64. Nothing is drawn or changed that training reads.
+        """Mean loss and accuracy in [0, 1], NaN where there is none, of K models on
+        (x, y): (K, D) -> (K,) and (K,), float64. Nothing is drawn or changed that
+        training reads.
 
         Args:
             buffers: (B,) for all or (K, B); default: those that the network came with.
 
         Raises:
-            ValueError: network or labels are not those of a classifier.
+            ValueError: network or labels are not those of a classifier, and `local` has
+                no loss.
         """
-        self.check_classifier()
+        self.check_measured()
         buffers = self._initial_buffers if buffers is None else buffers
         buffers, sets = buffers.expand(len(models), -1), [(x, y)] * len(models)
-        return evaluation.evaluate(self.module, models, buffers, sets)
+        return evaluation.evaluate(self.module, models, buffers, sets, self.local.loss,
+                                   self.accuracy)
 
     def own_losses(self, models: Tensor, buffers: Tensor) -> Tensor:
         """F_i(w_i): each agent's model on its own samples with the labels it holds,
         (N, D) -> (N,) float64. Raises as `evaluate`."""
         sets = [(agent.x, agent.y) for agent in self.agents]
-        self.check_classifier()
-        return evaluation.evaluate(self.module, models, buffers, sets)[0]
+        self.check_measured()
+        return evaluation.evaluate(self.module, models, buffers, sets, self.local.loss,
+                                   None)[0]
 
-    def check_classifier(self) -> None:
-        """ValueError if network or labels are not those of a classifier."""
+    def check_measured(self) -> None:
+        """ValueError without a loss: network or labels are not a classifier's."""
         if self._unmeasured:
             raise ValueError("losses and accuracies are those of a classifier, take a "
                              f"probe of your own; {self._unmeasured}")

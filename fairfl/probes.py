@@ -2,7 +2,8 @@
 it must not change either.
 
 Losses and accuracies take time; ``every(10, probes.test_accuracy)`` takes one in every
-tenth round. A probe whose set is missing raises ValueError. Figures and equations are
+tenth round. A probe whose set is missing, or whose accuracy is not defined (see
+`LocalTraining`), raises ValueError. Figures and equations are
 those of Xu et al. (2021).
 """
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fairfl import _checks, cgsv, evaluation, rewards
+from fairfl._inputs import LACKS
 from fairfl.federation import Federation, Probe
 from fairfl.history import Snapshot
 
@@ -88,10 +90,11 @@ def true_loss(federation: Federation, snapshot: Snapshot) -> Found:
 def server_gradient(federation: Federation, snapshot: Snapshot) -> Found:
     """|grad F(w_t)|, F as in `union_loss`: how near to a stationary point the server is
     (Theorem 2)."""
-    federation.check_classifier()
+    federation.check_measured()
     x, y = _union(federation)
     found = evaluation.gradient(
-        federation.module, snapshot.server, snapshot.buffers.mean(0), x, y)
+        federation.module, snapshot.server, snapshot.buffers.mean(0), x, y,
+        federation.local.loss)
     return {"server_gradient": found.norm().cpu()}
 
 
@@ -102,21 +105,24 @@ def own_loss(federation: Federation, snapshot: Snapshot) -> Found:
 
 def test_accuracy(federation: Federation, snapshot: Snapshot) -> Found:
     """Accuracy in [0, 1] on the test set: of the agents' models, (N,), and w_t's."""
-    x, y = _set(federation, "test", "test_accuracy")
+    x, y = _judged(federation, "test", "test_accuracy")
     accuracy, server = _agents_and_server(federation, snapshot, x, y, 1)
     return {"test_accuracy": accuracy, "server_test_accuracy": server}
 
 
 def test_results(federation: Federation, snapshot: Snapshot) -> Found:
-    """What `test_accuracy` and `trained_test_accuracy` give, and the losses with them;
-    equal models are evaluated once."""
+    """What `test_accuracy` and `trained_test_accuracy` give, where that is defined, and
+    the losses with them; equal models are evaluated once."""
     n, mean = len(snapshot.models), snapshot.buffers.mean(0, keepdim=True)
     models = torch.cat([snapshot.models, snapshot.server[None], snapshot.trained])
     buffers = torch.cat([snapshot.buffers, mean, snapshot.buffers])
     x, y = _set(federation, "test", "test_results")
     loss, accuracy = _distinct(federation, models, buffers, x, y)
     found: dict[str, Tensor] = {}
-    for name, values in (("test_accuracy", accuracy), ("test_loss", loss)):
+    both = {"test_accuracy": accuracy, "test_loss": loss}
+    if federation.accuracy is None:
+        del both["test_accuracy"]
+    for name, values in both.items():
         found |= {name: values[:n], f"server_{name}": values[n]}
         found[f"trained_{name}"] = values[n + 1 :]
     return found
@@ -125,7 +131,7 @@ def test_results(federation: Federation, snapshot: Snapshot) -> Found:
 def validation_accuracy(federation: Federation, snapshot: Snapshot) -> Found:
     """Accuracy in [0, 1] of the agents' models on the validation set, (N,): what
     settings may be chosen by."""
-    x, y = _set(federation, "validation", "validation_accuracy")
+    x, y = _judged(federation, "validation", "validation_accuracy")
     accuracy = _distinct(federation, snapshot.models, snapshot.buffers, x, y)[1]
     return {"validation_accuracy": accuracy}
 
@@ -141,7 +147,7 @@ def trained_test_accuracy(federation: Federation, snapshot: Snapshot) -> Found:
     """The same of the agents' models after local training, before the download:
     w_{i,t-1} + Delta w_{i,t}, (N,): the other of two conventions, see "The
     competition". Equal downloads make equal models, which training sets apart again."""
-    x, y = _set(federation, "test", "trained_test_accuracy")
+    x, y = _judged(federation, "test", "trained_test_accuracy")
     accuracy = federation.evaluate(snapshot.trained, x, y, snapshot.buffers)[1]
     return {"trained_test_accuracy": accuracy}
 
@@ -163,6 +169,14 @@ def _set(federation: Federation, name: str, probe: str) -> tuple[Tensor, Tensor]
         raise ValueError(f"the probe {probe} needs a {name} set: "
                          f"Federation(..., {name}=(x, y))")
     return getattr(federation, name)
+
+
+def _judged(federation: Federation, name: str, probe: str) -> tuple[Tensor, Tensor]:
+    """As `_set`; ValueError, too, if accuracy is not defined."""
+    if federation.accuracy is None:
+        federation.check_measured()
+        raise ValueError(f"the probe {probe} needs an accuracy, which {LACKS}")
+    return _set(federation, name, probe)
 
 
 def _agents_and_server(federation: Federation, snapshot: Snapshot, x: Tensor, y: Tensor,

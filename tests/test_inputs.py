@@ -106,15 +106,14 @@ def data(agent):
     [
         (
             lambda a: [a[0], data(a[1])],
-            r"agents\[1\] must be Agent\(key, x, y\).* not a Tensor"
-            "Dataset; to use .* DataLoader pass train=",
+            r"agents\[1\] must be Agent\(key, x, y\).*Agent\(key, data\) with a "
+            "Dataset or DataLoader, not a TensorDataset",
         ),
         (lambda a: DataLoader(data(a[0])), r"agents\[0\] must be Agent.*not a list"),
         (lambda a: a[0], r"agents\[0\] must be Agent.*not a str"),
         (
             lambda a: [a[0], Agent("2", DataLoader(data(a[1])), a[1].y)],
-            "agent '2': samples must be one tensor or numpy array, not a "
-            "DataLoader.*train=",
+            "agent '2': the labels are those of the DataLoader",
         ),
         (
             lambda a: [a[0], Agent("2", a[1].x, [0, 1, 2])],
@@ -138,9 +137,9 @@ def test_agents_that_are_something_else(make, message):
 @pytest.mark.parametrize("name", ["test", "validation"])
 def test_sets_that_are_something_else(name):
     with pytest.raises(
-        ValueError, match=rf"{name} must be a pair \(x, y\), not a DataLoad"
+        ValueError, match=rf"{name} must be a pair \(x, y\), not a Linear"
     ):
-        build(**{name: DataLoader(data(some()[0]))})
+        build(**{name: nn.Linear(2, 2)})
     with pytest.raises(
         ValueError, match=f"{name}: samples must be one tensor.* not a list"
     ):

@@ -14,6 +14,9 @@ class Labels(Attack):
     """Trains on samples of class c as if they were of class c + 1, the last as 0."""
 
     def data(self, agent: Agent, classes: int) -> Agent:
+        if not classes:
+            raise ValueError(f"agent {agent.key!r} cannot change classes in its labels:"
+                             " these and the network are not a classifier's")
         return agent._replace(y=(agent.y + 1) % classes)
 
 

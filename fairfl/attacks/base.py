@@ -43,7 +43,8 @@ class Attack:
         _checks.whole(from_round=self.from_round)
 
     def data(self, agent: Agent, classes: int) -> Agent:
-        """What it trains on while it cheats; labels in 0 to classes - 1."""
+        """What it trains on while it cheats; labels in 0 to classes - 1, or
+        others than a classifier's if that is 0."""
         return agent
 
     def upload(self, sight: Sight) -> Tensor:

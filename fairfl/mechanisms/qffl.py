@@ -35,6 +35,9 @@ class QFFL(Mechanism):
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
         losses = round.losses().cpu().double()
+        if losses.min() < 0:
+            raise ValueError("QFFL weighs agents by powers of their losses, which must "
+                             f"not be negative: {losses.tolist()}")
         f = losses + 1e-10  # as the authors do: a perfect fit has a loss of 0
         power = (f / f.max()) ** self.q  # f**q would overflow; the largest loss cancels
         lengths = rewards.norms(round.updates)

@@ -1,7 +1,7 @@
 """An agent, and what all partitions share."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor
 from fairfl import _checks
 from fairfl.datasets import Data
 
+WITHIN: Any = None  # labels that come with the samples
+
 Pool = Data | tuple[Tensor | np.ndarray, Tensor | np.ndarray]
 
 
@@ -17,8 +19,8 @@ class Agent(NamedTuple):
     """One participant and its samples."""
 
     key: str
-    x: Tensor  # (n, ...) floating point, or int64 word numbers
-    y: Tensor  # (n,) int64
+    x: Tensor  # (n, ...) floating point or int64 word numbers; a Dataset, DataLoader
+    y: Tensor = WITHIN  # (n,) int64; (n, ...) of any kind for a loss of one's own
     true_y: Tensor | None = None  # (n,) before label noise, for probes; None: as y
 
 
@@ -47,6 +49,8 @@ def contents(data: Pool) -> tuple[Tensor, Tensor, int]:
 
 def checked_labels(whose: str, y: Tensor, classes: int) -> Tensor:
     """The labels as int64, once they are whole numbers, (n,), from 0 to classes - 1."""
+    if not isinstance(y, Tensor):
+        raise ValueError(f"{whose} needs labels in a tensor, not a {type(y).__name__}")
     if y.ndim != 1 or y.dtype == torch.bool or y.is_floating_point() or y.is_complex():
         raise ValueError(f"{whose} needs labels that are whole numbers of shape (n,), "
                          f"not {y.dtype} of shape {tuple(y.shape)}")

@@ -13,6 +13,7 @@ from fairfl import _checks
 from fairfl.runs.files import NewerFile
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining
+from fairfl.training.local import FUNCTIONS
 
 RECORDED = ("all", "end", "validation", "guarantee", "losses")
 WORDS = {str: "text", dict: "dictionary", LocalTraining: "LocalTraining",
@@ -111,7 +112,10 @@ class Settings:
         if type(self.local) is not LocalTraining:
             raise ValueError("a record cannot hold local training of the kind "
                              f"{type(self.local).__name__}")
-        return _spelled(asdict(self))
+        found = asdict(self)
+        for name in FUNCTIONS:  # None: `plain` refuses functions
+            del found["local"][name]
+        return _spelled(found)
 
     @classmethod
     def from_dict(cls, plain: dict) -> "Settings":

@@ -6,6 +6,6 @@ result, and `choose` knows which of them is fastest where.
 
 from fairfl.training.choice import choose
 from fairfl.training.local import LocalTraining, left_over
-from fairfl.training.trials import check_batches
+from fairfl.training.trials import check_batches, check_functions
 
-__all__ = ["LocalTraining", "check_batches", "choose", "left_over"]
+__all__ = ["LocalTraining", "check_batches", "check_functions", "choose", "left_over"]

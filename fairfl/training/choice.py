@@ -37,26 +37,27 @@ def choose(module: nn.Module, agents: Sequence[Agent], local: LocalTraining,
     _checks.known("backend", backend, ("auto", *BACKENDS))
     if backend == "auto":
         backend = _fitting(module, agents, local)
-    elif backend != "plain" and draws_globally(module, agents[0].x):
+    elif backend != "plain" and draws_globally(module, agents[0], local):
         raise ValueError(
             "the network draws from torch's global generator in training mode "
             f"(dropout?), which agents trained with {backend!r} would share; use "
             "train='plain', or give the network a method noise(samples, generator)")
-    elif backend == "stacked" and not stackable(module, agents):
+    elif backend == "stacked" and not stackable(module, agents, local):
         raise ValueError(
             "the network cannot be stacked: it has buffers, lets samples see each "
             "other, or does what torch.func cannot do, or agents' samples differ in "
-            "shape; use train='threads' or 'plain'")
+            "shape; or there is augmentation, an optimizer of one's own, or a loss "
+            "without an entry for each sample; use train='threads' or 'plain'")
     return backend, BACKENDS[backend]
 
 
 def _fitting(module: nn.Module, agents: Sequence[Agent], local: LocalTraining) -> str:
-    if draws_globally(module, agents[0].x):
+    if draws_globally(module, agents[0], local):
         return "plain"
     if agents[0].x.device.type != "cpu":
-        return "stacked" if stackable(module, agents) else "plain"
+        return "stacked" if stackable(module, agents, local) else "plain"
     samples = max(len(agent.y) for agent in agents)
     batch = min(local.batch_size or samples, samples)
     if isinstance(module, Restricting) or flops(module, agents[0].x) * batch > SMALL:
         return "threads"
-    return "stacked" if stackable(module, agents) else "threads"
+    return "stacked" if stackable(module, agents, local) else "threads"

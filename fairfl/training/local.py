@@ -1,13 +1,16 @@
 """The settings of local training. Chapter "Learning together"."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fairfl import _checks
 from fairfl.schedules import Schedule, schedule
+
+Judge = Callable[[Tensor, Tensor], Tensor]  # of outputs and labels
+FUNCTIONS = ("loss", "accuracy", "augment")  # the fields that no record can hold
 
 
 @dataclass(frozen=True)
@@ -21,9 +24,10 @@ class LocalTraining:
             paper's single step Delta w_i = -eta_t grad F_i(w_i), Sec. 3.1.
         decay_per: "round" changes the learning rate after each round, "epoch" after
             each local epoch.
-        optimizer: "sgd" or "adam". Adam's moments start anew in each round: an agent
-            that continues from another model has no use for the old ones, and nothing
-            but models passes from round to round.
+        optimizer: "sgd", "adam", or a function of (parameters, lr=...) that makes one,
+            such as `torch.optim.AdamW`. Moments start anew in each round: an agent that
+            continues from another model has no use for the old ones, and nothing but
+            models passes from round to round.
         precision: "bfloat16" computes forward and backward passes in that type where
             torch's autocast deems it safe; weights and updates keep float32. None: all
             in the network's type.
@@ -33,18 +37,29 @@ class LocalTraining:
             a step on them and on no other batch, as the authors' published code did
             until September 2024. A single batch is kept. BatchNorm cannot train on a
             batch of one sample.
+        loss: a function of outputs (n, ...) and labels (n, ...) that gives an entry a
+            sample, (n, ...), or one number, taken for the mean of these samples; F_i is
+            the mean of all entries. None: cross-entropy.
+        accuracy: a function as `loss`, of numbers in [0, 1]. None: the share of samples
+            whose largest output is that of their label, for a classifier only.
+        augment: a function of samples (n, ...) and a generator on the CPU, that gives
+            as many samples. It is called on each batch in training; the generator is
+            that of the agent and round.
 
     Raises:
-        ValueError: a number below 1 or an unknown name.
+        ValueError: a number below 1, an unknown name, or no function where one belongs.
     """
 
     lr: Schedule = Schedule(0.1)
     epochs: int = 1
     batch_size: int | None = 32
     decay_per: str = "round"
-    optimizer: str = "sgd"
+    optimizer: str | Callable[..., torch.optim.Optimizer] = "sgd"
     precision: str | None = None
     last_batch: str = "keep"
+    loss: Judge | None = None
+    accuracy: Judge | None = None
+    augment: Callable[[Tensor, torch.Generator], Tensor] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lr", schedule("lr", self.lr))
@@ -54,10 +69,20 @@ class LocalTraining:
             _checks.whole(batch_size=self.batch_size)
             object.__setattr__(self, "batch_size", int(self.batch_size))
         _checks.known("decay_per", self.decay_per, ("round", "epoch"))
-        _checks.known("optimizer", self.optimizer, ("sgd", "adam"))
+        if not callable(self.optimizer):
+            _checks.known("optimizer", self.optimizer, ("sgd", "adam"))
         if self.precision is not None:
             _checks.known("precision", self.precision, ("bfloat16",))
         _checks.known("last_batch", self.last_batch, ("keep", "drop", "merge", "only"))
+        for name in FUNCTIONS:
+            if (given := getattr(self, name)) is not None and not callable(given):
+                raise ValueError(f"{name} must be a function, not {given!r}")
+
+    @property
+    def custom(self) -> bool:
+        """Whether there are functions of one's own, the optimizer's among them."""
+        given = [getattr(self, name) for name in (*FUNCTIONS, "optimizer")]
+        return any(callable(function) for function in given)
 
     def rate(self, t: int, epoch: int = 0) -> float:
         """The learning rate in local epoch 0, 1, ... of round t = 1, 2, ..."""
@@ -86,6 +111,21 @@ class LocalTraining:
             order = torch.randperm(samples, generator=generator)
             for indices in order[first : first + sum(sizes)].split(sizes):
                 yield epoch, indices
+
+    def mean_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """F_i on a batch, one number."""
+        if self.loss is None:
+            return nn.functional.cross_entropy(outputs, y)
+        return self.loss(outputs, y).mean()
+
+    def losses(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """The loss of each sample, (n,); ValueError if the loss gives one number."""
+        if self.loss is None:
+            return nn.functional.cross_entropy(outputs, y, reduction="none")
+        found = self.loss(outputs, y)
+        if found.ndim == 0:
+            raise ValueError("the loss gives one number for all samples")
+        return found.flatten(1).mean(1) if found.ndim > 1 else found
 
 
 def left_over(samples: int, batch_size: int | None) -> int:

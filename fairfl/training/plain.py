@@ -61,18 +61,27 @@ def descend(module: nn.Module, agent: Agent, local: LocalTraining, t: int, seed:
     each step (dropout masks) from there, as second argument of its forward pass.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
-    optimizer = OPTIMIZERS[local.optimizer](parameters, lr=local.rate(t), fused=fused)
-    batches = generator(seed, "batches", agent.key, t)
-    noise = generator(seed, "noise", agent.key, t)
+    optimizer = _optimizer(local, parameters, local.rate(t), fused)
+    batches, noise, changes = (generator(seed, purpose, agent.key, t)
+                               for purpose in ("batches", "noise", "augment"))
     half, device = local.precision == "bfloat16", agent.x.device
     for epoch, indices in local.batches(len(agent.x), batches):
         optimizer.param_groups[0]["lr"] = local.rate(t, epoch)
         indices = indices.to(device)
         inputs = [agent.x[indices]]
+        if local.augment:
+            inputs[0] = local.augment(inputs[0], changes)
         if isinstance(module, Noisy):
             inputs.append(module.noise(len(indices), noise).to(device))
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            loss = nn.functional.cross_entropy(module(*inputs), agent.y[indices])
+            loss = local.mean_loss(module(*inputs), agent.y[indices])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def _optimizer(local: LocalTraining, parameters: list[nn.Parameter], rate: float,
+               fused: bool | None) -> torch.optim.Optimizer:
+    if callable(local.optimizer):
+        return local.optimizer(parameters, lr=rate)
+    return OPTIMIZERS[local.optimizer](parameters, lr=rate, fused=fused)

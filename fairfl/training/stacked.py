@@ -37,8 +37,12 @@ def train(module: nn.Module, models: Tensor, buffers: Tensor, agents: Sequence[A
     shape. `fairfl.training.choose` tries that out.
 
     Raises:
-        ValueError: the network has buffers.
+        ValueError: the network has buffers; augmentation, an optimizer of one's own, or
+            a loss that gives one number for all samples.
     """
+    if local.augment or callable(local.optimizer):
+        raise ValueError("augmentation or an optimizer of one's own cannot be stacked; "
+                         "train with 'threads' or 'plain'")
     if buffers.shape[1]:
         raise ValueError("a network with buffers cannot be stacked; train it with "
                          "'threads' or 'plain'")
@@ -150,9 +154,8 @@ def descend(module: nn.Module, models: Tensor, agents: Sequence[Agent],
         noise = () if steps.noise is None else (steps.noise[s, :active],)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
             named = dict(zip(layout.names, weights, strict=True))
-            logits = answers(named, x[chosen], *noise)
-            losses = nn.functional.cross_entropy(
-                logits.flatten(0, 1), y[chosen].flatten(), reduction="none")
+            outputs = answers(named, x[chosen], *noise)
+            losses = local.losses(outputs.flatten(0, 1), y[chosen].flatten(0, 1))
         # The sum over agents: no agent's loss depends on another's weights.
         gradients = torch.autograd.grad(
             (losses * share.flatten()).sum(), weights, materialize_grads=True)

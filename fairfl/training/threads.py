@@ -33,7 +33,7 @@ def train(module: nn.Module, models: Tensor, buffers: Tensor, agents: Sequence[A
         entries: Tensor | slice = slice(None)
         vectors.load(own, models[i])
         vectors.load_buffers(own, buffers[i])
-        if isinstance(own, Restricting):
+        if isinstance(own, Restricting) and not local.augment:  # which may add words
             own, x, entries = own.restrict(x)
         before = vectors.flatten(own)
         plain.descend(own, agents[i]._replace(x=x), local, t, seed, fused=True)

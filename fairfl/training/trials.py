@@ -1,7 +1,9 @@
 """What a network does in training, found out on copies and on a sample or two."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fairfl import vectors
 from fairfl.models.methods import Noisy
 from fairfl.partition import Agent
+from fairfl.randomness import generator, seeded
 from fairfl.schedules import Schedule
 from fairfl.training import plain, stacked
 from fairfl.training.local import LocalTraining
@@ -23,18 +26,23 @@ def flops(module: nn.Module, x: Tensor) -> int:
     return counter.get_total_flops() // 2
 
 
-def draws_globally(module: nn.Module, x: Tensor) -> bool:
-    """Whether the network draws from torch's global generators in training mode, as
-    `torch.nn.Dropout` does; tried on the first sample of x, (n, ...)."""
-    state = torch.cuda.get_rng_state if x.device.type == "cuda" else torch.get_rng_state
-    devices = [x.device] if x.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        before = state()
-        _train_mode(module, _first(x, 2))
-        return not torch.equal(state(), before)
+def draws_globally(module: nn.Module, agent: Agent, local: LocalTraining) -> bool:
+    """Whether a step of training draws from torch's global generators, as
+    `torch.nn.Dropout` does; tried on the agent's first sample."""
+    states = [torch.get_rng_state]
+    if agent.x.device.type == "cuda":
+        states.append(torch.cuda.get_rng_state)
+    with _forked(agent.x):
+        before = [state() for state in states]
+        if local.custom:
+            _step(module, agent, local)
+        else:
+            _train_mode(module, _first(agent.x, 2))
+        return not all(torch.equal(state(), old)
+                       for state, old in zip(states, before, strict=True))
 
 
-def stackable(module: nn.Module, agents: Sequence[Agent]) -> bool:
+def stackable(module: nn.Module, agents: Sequence[Agent], local: LocalTraining) -> bool:
     """Whether stacked training gives what plain training gives: all samples have one
     shape, and two agents with two samples and one learn the same."""
     agent, trial = agents[0], copy.deepcopy(module)
@@ -45,7 +53,9 @@ def stackable(module: nn.Module, agents: Sequence[Agent]) -> bool:
            Agent("2", agent.x[:1], agent.y[:1])]
     models = vectors.flatten(trial).repeat(2, 1)
     buffers = vectors.buffers(trial).repeat(2, 1)
-    local = LocalTraining(lr=Schedule(1.0), batch_size=None)
+    if callable(local.optimizer) or local.augment:
+        return False
+    local = LocalTraining(lr=Schedule(1.0), batch_size=None, loss=local.loss)
     try:
         expected, found = (train(trial, models, buffers, two, local, 1, 0)[0]
                            for train in (plain.train, stacked.train))
@@ -76,10 +86,43 @@ def check_batches(module: nn.Module, agents: Sequence[Agent], local: LocalTraini
                 f"({error}){ways if n > 1 else ''}") from error
 
 
+def check_functions(module: nn.Module, agents: Sequence[Agent], local: LocalTraining
+                    ) -> None:
+    """ValueError if augmentation, or a step with functions of one's own, fails on an
+    agent's first sample; each shape of samples is tried once."""
+    for agent in {agent.x.shape[1:]: agent for agent in reversed(agents)}.values():
+        name = f"agent {agent.key!r}"
+        if local.augment:
+            one, other = (_augmented(agent.x, local.augment) for _ in range(2))
+            if not isinstance(one, Tensor) or one.shape[:1] != (8,):
+                raise ValueError(f"{name}: augment must give a tensor with as many "
+                                 "samples as it gets")
+            if not torch.equal(one, other):
+                raise ValueError(f"{name}: augment must draw from its generator alone; "
+                                 "of the same samples it made others")
+        try:
+            with _forked(agent.x):
+                _step(module, agent, local)
+        except Exception as error:
+            raise ValueError(f"{name}: a step of training fails: {error}") from error
+
+
+def _augmented(x: Tensor, augment: Callable[..., Tensor]) -> Tensor:
+    """What becomes of the first sample eight times."""
+    with seeded(0, "augment"):
+        return augment(_first(x, 8), generator(0, "augment"))
+
+
+def _step(module: nn.Module, agent: Agent, local: LocalTraining) -> None:
+    """One step of a copy, on the agent's first sample twice."""
+    two = Agent(agent.key, _first(agent.x, 2), _first(agent.y, 2))
+    once = replace(local, epochs=1, batch_size=None)
+    plain.descend(copy.deepcopy(module).train(), two, once, 1, 0)
+
+
 def _refusal(module: nn.Module, x: Tensor) -> Exception | None:
     """What the network raises on a single sample in training mode, but not on two."""
-    devices = [x.device] if x.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with _forked(x):
         _train_mode(module, _first(x, 2))
         try:
             _train_mode(module, _first(x, 1))
@@ -94,6 +137,11 @@ def _train_mode(module: nn.Module, x: Tensor) -> None:
     if isinstance(module, Noisy):
         inputs.append(module.noise(len(x), torch.Generator()).to(x.device))
     trial(*inputs)
+
+
+def _forked(x: Tensor) -> AbstractContextManager[None]:
+    """Puts the global generators of the CPU and of x's device back afterwards."""
+    return torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else [])
 
 
 def _first(x: Tensor, times: int) -> Tensor:
