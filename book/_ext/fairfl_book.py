@@ -96,7 +96,8 @@ def add_explorables(app, pagename, templatename, context, doctree) -> None:
     tags = ({name for node in doctree.findall(nodes.container)
              for name in node["classes"]}
             if doctree else set())
-    needed = [name for name in ("vectors", "slope") if f"tag_explorable-{name}" in tags]
+    needed = [name for name in ("vectors", "slope", "traffic")
+              if f"tag_explorable-{name}" in tags]
     if needed:
         app.add_css_file("explorables/explorables.css")
         for name in ("cgsv", "page", *needed):

@@ -16,11 +16,12 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from test_pages import HEAD, PHONE, load, network_and_console, phone
 
+from book.theory import traffic
 from fairfl import approximation, cgsv, figures
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "book" / "_ext" / "explorables"
-TAGS = ("explorable-vectors", "explorable-slope")
+TAGS = ("explorable-vectors", "explorable-slope", "explorable-traffic")
 ALT = "A picture that stands in for the explorable."
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 TOLERANCE = 1e-9
@@ -53,7 +54,7 @@ def write_page(folder: Path) -> Path:
         for tag in TAGS
     )
     scripts = "".join(f'<script defer src="explorables/{name}.js"></script>'
-                      for name in ("cgsv", "page", "vectors", "slope"))
+                      for name in ("cgsv", "page", "vectors", "slope", "traffic"))
     page = folder / "page.html"
     style = '<link rel="stylesheet" href="explorables/explorables.css">'
     page.write_text(f"{HEAD}{style}{scripts}<article>{cells}</article>")
@@ -223,7 +224,7 @@ def test_the_words_and_numbers_on_the_page(page):
         assert (f"{i + 1} {result['psi'][i]:.3f} {result['phi'][i]:.3f} {interval}"
                 in text)
     live = page.find_elements("css selector", ".explorable [aria-live=polite]")
-    assert [bool(element.text) for element in live] == [True, True]
+    assert [bool(element.text) for element in live] == [True, True, True]
 
 
 def test_arrow_keys_move_a_tip(page):
@@ -372,6 +373,34 @@ def test_the_slope_predicts_phi(page):
     assert np.abs(phi - predicted).max() < 1e-3 * np.abs(phi - psi).max()
 
 
+@pytest.mark.parametrize("value", [2, 4, 8])
+@pytest.mark.parametrize(("share", "shortest"), [
+    (0.001, "pairs"), (0.03, "pairs"), (0.033, "bitmap"), (0.5, "bitmap"),
+    (0.93, "bitmap"), (1, "dense")])
+def test_the_bytes_are_those_of_the_book(page, share, shortest, value):
+    many = 8_000_000
+    put(page, TAGS[2], {"share": share, "value": value})
+    result, text = read(page, TAGS[2], "result"), explorable(page, TAGS[2]).text
+    counted = traffic.forms(round(share * many), many, value)
+    assert result["bytes"] == pytest.approx(
+        [int(part) / int(counted.dense) for part in counted], abs=TOLERANCE)
+    assert result["changes"] == pytest.approx(traffic.changes(value))
+    assert result["shortest"] == shortest and f"Shortest: {shortest}." in text
+
+
+def test_arrow_keys_move_the_share(page):
+    share, value = explorable(page, TAGS[2]).find_elements(
+        "css selector", "input[type=range]")
+    assert "share" in share.accessible_name and "bytes" in value.accessible_name
+    press(page, share, Keys.HOME), press(page, value, Keys.END)
+    assert read(page, TAGS[2], "state") == {"share": pytest.approx(0.001), "value": 8}
+    press(page, share, Keys.END, Keys.ARROW_LEFT), press(page, value, Keys.ARROW_LEFT)
+    assert read(page, TAGS[2], "state") == {"share": pytest.approx(10**-0.01),
+                                            "value": 4}
+    text = explorable(page, TAGS[2]).text
+    assert "98 % of the entries, 4 bytes a number: pairs 195 %" in text
+
+
 def is_shown(browser, element) -> bool:
     return browser.execute_script("return arguments[0].checkVisibility() "
                                   "&& arguments[0].offsetHeight > 0",
@@ -463,6 +492,7 @@ def test_nothing_is_cut_off_on_a_phone(page, case):
     edge = [[1.5, 1.5], [-1.5, 1.5], [1.5, -1.5], [1.5, 1.5], [-1.5, -1.5]]
     put(page, TAGS[0], {"vectors": CASES.get(case, edge)})
     put(page, TAGS[1], {"N": 100, "rho": 1})
+    put(page, TAGS[2], {"share": 1, "value": 2})
     assert phone(page) + letters_cut_off(page) == []
 
 
