@@ -2,7 +2,8 @@
 
 ``Federation(agents, model, mechanism, attacks={"3": attacks.Noise(from_round=5)})``. In
 `runs.Settings` an attack is plain data, ``{"3": {"kind": "noise", "from_round": 5}}``.
-An attack of one's own is a subclass of `Attack`. Chapter "When agents cheat".
+An attack of one's own is a subclass of `Attack`; `detection` looks for uploads that are
+put together from the others'. Chapter "When agents cheat".
 """
 
 from collections.abc import Mapping, Sequence
