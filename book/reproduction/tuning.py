@@ -1,19 +1,23 @@
-"""Settings chosen anew: candidates that reach further, until the best one lies inside.
+"""How the settings of `fairfl.runs` were chosen: on the validation set, with as many
+candidates for every method.
 
-In `choice` the best candidate stood at the end of what was tried nearly everywhere, in
-the travel sum_t Gamma_t above all. Here each family of methods gets more candidates,
-all families of a data set the same number. What is measured is as there: five agents,
-shards and a seed that no table has, and the mean of all agents' accuracies on the
-validation set after the last round, averaged over the partitions.
+The candidates run with five agents, on other shards and another seed than any run of
+the tables. A candidate's score is the mean of all agents' accuracies on the validation
+set after the last round, averaged over the partitions.
 
-How the candidates were found, with about three core hours in all:
+Methods that sum normalised updates (FedAvg, DW, RR, EU, ECI and CGSV) share learning
+rate and Gamma, and so the travel sum_t Gamma_t: the candidate with the best mean score
+of FedAvg and CGSV. The choice of travel moves their accuracies by more than they
+differ; with one travel it cannot decide who is ahead. q-FFL, CFFL and training alone
+have no Gamma; each has its own best.
 
-1. The four of `choice`. Their runs are the same; their records were copied.
-2. FedAvg and CGSV get one list, so that they can be given one travel: at one learning
-   rate, longer travels, a constant Gamma among them, and twice nearly the same travel
-   with another decay. Then other learning rates at a good travel. q-FFL, CFFL and
-   training alone have no Gamma; they get as many steps along their learning rate and
-   along q or alpha.
+How the candidates were found:
+
+1. Those of `recommendations.STARTING`, and neighbours.
+2. At one learning rate, longer travels, a constant Gamma among them, and twice nearly
+   the same travel with another decay; then other learning rates at a good travel. The
+   families without Gamma get as many steps along their learning rate and along q or
+   alpha.
 3. Where the best had no neighbour on one side, candidates were added there, for every
    family of the data set equally many. `edges` says what is left.
 
@@ -23,26 +27,35 @@ digits: their validation set has 120 images, so they have three seeds.
 
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 
-from book.reproduction import choice
 from book.reproduction.base import Run
 from fairfl.runs import records
 from fairfl.runs.recommendations import starting, with_choice
 from fairfl.runs.settings import Settings
 
-SEEDS = {"digits": (100, 101, 102)}  # else the one of `choice`
+AGENTS, SEED = 5, 100
+SEEDS = {"digits": (100, 101, 102)}  # else `SEED`
 ORDER = ("digits", "mnist", "mr", "sst", "cifar10")
-FAMILIES = ("standalone", "fedavg", "cgsv", "qffl", "cffl")
+# Family -> the mechanisms that run its candidates
+FAMILIES = {"standalone": ("standalone",), "averaging": ("fedavg", "cgsv"),
+            "qffl": ("qffl",), "cffl": ("cffl",)}
+PARTITIONS = {"digits": ("pow", "cla"), "mnist": ("pow", "cla"), "mr": ("pow",),
+              "sst": ("pow",), "cifar10": ("pow", "cla")}
+ROUNDS = {"digits": 30, "mnist": 40, "mr": 20, "sst": 20, "cifar10": 60}
+SIZE = {"cifar10": 1000}  # half of what the tables give an agent
 
-# Learning rate, Gamma_1, its decay a round; then as in `choice`
+# Learning rate, Gamma_1, its decay a round
 _MOVING = {
     "digits": [(0.05, 0.5, 0.95), (0.05, 0.5, 0.97), (0.1, 0.5, 0.95), (0.1, 0.5, 0.97),
                (0.1, 0.5, 1.0), (0.1, 1.0, 0.97), (0.1, 2.0, 0.97), (0.1, 4.0, 0.97),
                (0.1, 1.0, 1.0), (0.2, 1.0, 0.97), (0.4, 1.0, 0.97), (0.2, 2.0, 0.97),
-               (0.4, 2.0, 0.97), (0.2, 4.0, 0.97), (0.2, 2.0, 0.95)],
+               (0.4, 2.0, 0.97), (0.2, 4.0, 0.97), (0.2, 2.0, 0.95), (0.8, 2.0, 0.97),
+               (0.4, 4.0, 0.97), (0.4, 2.0, 0.95)],
     "mnist": [(0.05, 0.5, 0.96), (0.05, 0.5, 0.98), (0.15, 0.5, 0.96),
               (0.15, 0.5, 0.98), (0.15, 0.5, 1.0), (0.15, 1.0, 0.98),
-              (0.15, 2.0, 0.96), (0.3, 1.0, 0.98), (0.3, 2.0, 0.96), (0.6, 1.0, 0.98)],
+              (0.15, 2.0, 0.96), (0.3, 1.0, 0.98), (0.3, 2.0, 0.96), (0.6, 1.0, 0.98),
+              (0.6, 2.0, 0.96), (0.3, 4.0, 0.96)],
     "mr": [(5e-4, 1.0, 0.9), (5e-4, 2.0, 0.9), (1e-3, 1.0, 0.9), (1e-3, 2.0, 0.9),
            (1e-3, 2.0, 1.0), (1e-3, 4.0, 0.9), (1e-3, 8.0, 0.9)],
     "cifar10": [(0.05, 0.5, 0.98), (0.05, 1.0, 0.97), (0.1, 0.5, 0.98),
@@ -52,9 +65,11 @@ _MOVING = {
 _QFFL = {
     "digits": [(0.05, 0.1), (0.05, 1.0), (0.1, 0.1), (0.1, 1.0), (0.2, 0.1), (0.4, 0.1),
                (0.8, 0.1), (0.1, 0.01), (0.2, 0.01), (0.4, 0.01), (0.2, 0.001),
-               (0.4, 0.001), (0.8, 0.01), (0.8, 0.001), (0.4, 1e-4)],
+               (0.4, 0.001), (0.8, 0.01), (0.8, 0.001), (0.4, 1e-4), (0.4, 1e-5),
+               (0.2, 1e-4), (0.8, 1e-4)],
     "mnist": [(0.05, 0.1), (0.05, 1.0), (0.15, 0.1), (0.15, 1.0), (0.3, 0.1),
-              (0.6, 0.1), (0.3, 0.01), (0.6, 0.01), (0.3, 0.001), (0.6, 0.001)],
+              (0.6, 0.1), (0.3, 0.01), (0.6, 0.01), (0.3, 0.001), (0.6, 0.001),
+              (0.15, 0.01), (0.15, 0.001)],
     "mr": [(5e-4, 0.1), (5e-4, 1e-4), (1e-3, 0.1), (1e-3, 1e-4), (2e-3, 1e-4),
            (4e-3, 1e-4), (2e-3, 1e-5)],
     "cifar10": [(0.05, 0.1), (0.05, 1.0), (0.1, 0.1), (0.1, 1.0), (0.2, 0.1),
@@ -63,9 +78,10 @@ _QFFL = {
 _CFFL = {
     "digits": [(0.05, 2.0), (0.05, 5.0), (0.1, 2.0), (0.1, 5.0), (0.2, 2.0), (0.4, 2.0),
                (0.8, 2.0), (0.1, 1.0), (0.2, 1.0), (0.4, 1.0), (0.2, 0.5), (0.2, 5.0),
-               (0.3, 2.0), (0.6, 2.0), (0.4, 5.0)],
+               (0.3, 2.0), (0.6, 2.0), (0.4, 5.0), (0.3, 5.0), (0.6, 5.0), (0.4, 10.0)],
     "mnist": [(0.05, 2.0), (0.05, 5.0), (0.15, 2.0), (0.15, 5.0), (0.3, 2.0),
-              (0.6, 2.0), (0.3, 1.0), (0.3, 5.0), (0.6, 1.0), (0.45, 2.0)],
+              (0.6, 2.0), (0.3, 1.0), (0.3, 5.0), (0.6, 1.0), (0.45, 2.0), (0.15, 1.0),
+              (0.3, 0.5)],
     "mr": [(5e-4, 2.0), (5e-4, 5.0), (1e-3, 2.0), (1e-3, 5.0), (2e-3, 2.0), (4e-3, 2.0),
            (2e-3, 1.0)],
     "cifar10": [(0.05, 2.0), (0.05, 5.0), (0.1, 2.0), (0.1, 5.0), (0.025, 5.0),
@@ -73,8 +89,8 @@ _CFFL = {
 }
 _ALONE = {
     "digits": [0.025, 0.05, 0.1, 0.2, 0.15, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.6,
-               0.125, 0.175, 0.25],
-    "mnist": [0.025, 0.05, 0.15, 0.3, 0.1, 0.2, 0.6, 0.25, 0.175, 0.45],
+               0.125, 0.175, 0.25, 0.225, 0.1875, 0.35],
+    "mnist": [0.025, 0.05, 0.15, 0.3, 0.1, 0.2, 0.6, 0.25, 0.175, 0.45, 0.125, 0.225],
     "mr": [2.5e-4, 5e-4, 1e-3, 2e-3, 3e-3, 4e-3, 8e-3],
     "cifar10": [0.025, 0.05, 0.1, 0.2, 0.035, 0.07, 0.14],
 }
@@ -84,11 +100,9 @@ for _lists in (_MOVING, _QFFL, _CFFL, _ALONE):
 
 def candidates(dataset: str) -> dict[str, list[dict]]:
     """As many for each family of methods, in the words of `settings.with_choice`."""
-    moving = [{"lr": lr, "gamma": first, "gamma_decay": decay}
-              for lr, first, decay in _MOVING[dataset]]
     return {"standalone": [{"lr": lr} for lr in _ALONE[dataset]],
-            "fedavg": moving,
-            "cgsv": moving,
+            "averaging": [{"lr": lr, "gamma": first, "gamma_decay": decay}
+                          for lr, first, decay in _MOVING[dataset]],
             "qffl": [{"lr": lr, "q": q} for lr, q in _QFFL[dataset]],
             "cffl": [{"lr": lr, "alpha": alpha} for lr, alpha in _CFFL[dataset]]}
 
@@ -97,24 +111,25 @@ def runs(datasets: tuple[str, ...] = ORDER) -> Iterator[Run]:
     """All candidates, by data set; within it in the order in which they were added."""
     for dataset in datasets:
         tried = candidates(dataset)
-        for number in range(len(tried["fedavg"])):
-            for family in FAMILIES:
-                yield from _runs(dataset, family, tried[family][number])
+        for number in range(len(tried["averaging"])):
+            for family, mechanisms in FAMILIES.items():
+                for mechanism in mechanisms:
+                    yield from _runs(dataset, mechanism, tried[family][number])
 
 
-def _runs(dataset: str, family: str, candidate: dict) -> Iterator[Run]:
+def _runs(dataset: str, mechanism: str, candidate: dict) -> Iterator[Run]:
     """One candidate on all partitions with all seeds."""
-    size = {"size": choice.SIZE[dataset]} if dataset in choice.SIZE else {}
-    rounds = choice.ROUNDS[dataset]
-    options = {"beta": 1.0} if family == "cgsv" else {}
+    size = {"size": SIZE[dataset]} if dataset in SIZE else {}
+    rounds = ROUNDS[dataset]
+    options = {"beta": 1.0} if mechanism == "cgsv" else {}
     words = "-".join(f"{name.removeprefix('gamma_')}{value:g}"
                      for name, value in candidate.items())
-    for seed in SEEDS.get(dataset, (choice.SEED,)):
-        for partition in choice.PARTITIONS[dataset]:
-            base = starting(dataset, partition, choice.AGENTS, mechanism=family,
+    for seed in SEEDS.get(dataset, (SEED,)):
+        for partition in PARTITIONS[dataset]:
+            base = starting(dataset, partition, AGENTS, mechanism=mechanism,
                             mechanism_options=options, rounds=rounds, seed=seed,
                             recorded="validation", accuracy_every=rounds // 4, **size)
-            file = f"tuning/{dataset}-{partition}-{family}-{words}-seed{seed}.json"
+            file = f"tuning/{dataset}-{partition}-{mechanism}-{words}-seed{seed}.json"
             yield Run(file, with_choice(base, candidate))
 
 
@@ -123,25 +138,37 @@ def travel(settings: Settings) -> float:
     return sum(settings.gamma(t) for t in range(1, settings.rounds + 1))
 
 
-def score(dataset: str, family: str, candidate: dict, results: Path) -> float:
-    """Mean validation accuracy after the last round in percent: over agents, partitions
-    and seeds.
+def scores(dataset: str, family: str, results: Path
+           ) -> list[tuple[dict, tuple[float, ...]]]:
+    """The candidates that have been run, and for each mechanism of the family the mean
+    validation accuracy after the last round in percent: over agents, partitions and
+    seeds."""
+    found = []
+    for candidate in candidates(dataset)[family]:
+        tried = [list(_runs(dataset, mechanism, candidate))
+                 for mechanism in FAMILIES[family]]
+        if all(run.path(results).exists() for runs in tried for run in runs):
+            means = [fmean(_last(run, results) for run in runs) for runs in tried]
+            found.append((candidate, tuple(100 * mean for mean in means)))
+    return found
+
+
+def _last(run: Run, results: Path) -> float:
+    history = records.load(run.path(results)).history
+    return float(history["validation_accuracy"][-1].mean())
+
+
+def best(dataset: str, family: str, results: Path) -> dict:
+    """The candidate with the highest score, the mean over the family's mechanisms; of
+    equals the first.
 
     Raises:
-        FileNotFoundError: the candidate has not been run.
+        ValueError: nothing has been run yet.
     """
-    last = [records.load(run.path(results)).history["validation_accuracy"][-1].mean()
-            for run in _runs(dataset, family, candidate)]
-    return 100 * float(sum(last) / len(last))
-
-
-def scores(dataset: str, family: str, results: Path) -> list[tuple[dict, float]]:
-    """The candidates that have been run, and their scores."""
-    def done(candidate: dict) -> bool:
-        return all(r.path(results).exists() for r in _runs(dataset, family, candidate))
-
-    return [(candidate, score(dataset, family, candidate, results))
-            for candidate in candidates(dataset)[family] if done(candidate)]
+    found = scores(dataset, family, results)
+    if not found:
+        raise ValueError(f"no candidate of {family} has been run on {dataset}")
+    return max(found, key=lambda pair: round(fmean(pair[1]), 6))[0]
 
 
 def edges(dataset: str, family: str, results: Path) -> list[str]:
@@ -151,14 +178,12 @@ def edges(dataset: str, family: str, results: Path) -> list[str]:
     Raises:
         ValueError: nothing has been run yet.
     """
-    found = scores(dataset, family, results)
-    if not found:
-        raise ValueError(f"no candidate of {family} has been run on {dataset}")
-    best = _numbers(dataset, max(found, key=lambda pair: pair[1])[0])
-    tried = [_numbers(dataset, candidate) for candidate, _ in found]
+    found = _numbers(dataset, best(dataset, family, results))
+    tried = [_numbers(dataset, candidate)
+             for candidate, _ in scores(dataset, family, results)]
     open_ended = []
-    for name, value in best.items():
-        line = [t[name] for t in tried if {**t, name: value} == best]
+    for name, value in found.items():
+        line = [t[name] for t in tried if {**t, name: value} == found]
         if not min(line) < value < max(line):
             open_ended.append(name)
     return open_ended
@@ -169,5 +194,5 @@ def _numbers(dataset: str, candidate: dict) -> dict[str, float]:
     rest = {k: v for k, v in candidate.items() if not k.startswith("gamma")}
     if "gamma" not in candidate:
         return rest
-    base = starting(dataset, "pow", rounds=choice.ROUNDS[dataset])
+    base = starting(dataset, "pow", rounds=ROUNDS[dataset])
     return {**rest, "travel": travel(with_choice(base, candidate))}

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from book.reproduction import choice, execution, plan, tuning
+from book.reproduction import execution, targets
 from fairfl.runs import records
 
 RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
-PLANNED = {run.file: run
-           for run in (*plan.everything(), *choice.runs(), *tuning.runs())}
+EVERY = [run for target in targets.TARGETS.values() for run in target.runs()]
+PLANNED = {run.file: run for run in EVERY}
+FOLDERS = ("runs", "grid", "choice", "tuning", "losses", "tables", "authors")
 
 
-@pytest.mark.parametrize("folder", ["runs", "grid", "choice", "tuning", "losses"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_the_settings_of_every_record_are_those_of_the_plan(folder):
     for file in sorted((RESULTS / folder).glob("*.json")):
         name = f"{folder}/{file.name}"
@@ -28,7 +29,5 @@ def test_the_settings_of_the_older_records_are_those_of_the_plan(file):
 
 
 def test_no_two_planned_runs_share_a_file():
-    runs = [*plan.everything(), *choice.runs(), *tuning.runs()]
-    assert len({run.file for run in runs}) == len(PLANNED)
-    for run in runs:
-        assert PLANNED[run.file].settings == run.settings
+    for run in EVERY:
+        assert PLANNED[run.file].settings == run.settings, run.file
