@@ -12,6 +12,7 @@ In the order of the paper (Xu et al., NeurIPS 2021). Each equation has one body:
                the rewards mask(u_N, q)    `downloads.Sparsified`
     Sec. 3.4   a round of all this         `mechanisms.CGSV`
                the loop around it          `federation.Federation`
+               the same for your own loop  `server.Server`
     Sec. 4     data, baselines, measures   `datasets`, `partition`, `metrics`
 
 What computes one of these another way is an oracle: `rewards.mask`, `cgsv.game`, and
@@ -30,11 +31,14 @@ __all__ = [
     "shapley", "sampling", "games", "cgsv", "approximation", "rewards", "downloads",
     "mechanisms", "attacks", "federation", "history", "probes", "evaluation", "metrics",
     "schedules", "training", "models", "vectors", "datasets", "partition", "randomness",
-    "runs", "presets", "figures",
+    "runs", "presets", "figures", "server", "delivery",
 ]
 
 
 def __getattr__(name: str):
+    if name in ("Server", "Setting"):
+        room = "server" if name == "Server" else "mechanisms.base"
+        return getattr(import_module(f"{__name__}.{room}"), name)
     if name in __all__:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}; "

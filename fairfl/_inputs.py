@@ -103,14 +103,14 @@ def check(module: nn.Module, agents: Sequence[Agent], mechanism: Mechanism,
     if local.precision and dtype != torch.float32:
         raise ValueError(f"precision={local.precision!r} needs a network in float32: "
                          f"torch's autocast leaves {dtype} as it is")
-    if mechanism.needs_validation and sets["validation"] is None:
+    if "accuracy" in mechanism.needs and sets["validation"] is None:
         raise ValueError(f"{type(mechanism).__name__} needs a validation set: pass "
                          "validation=(x, y)")
     named = [(f"agent {agent.key!r}", agent.x, agent.y) for agent in agents]
     named += [(name, *pair) for name, pair in sets.items() if pair]
     _check_samples(named, dtype)
     classes, unmeasured = _classes(module, named, local, own_loop)
-    if mechanism.needs_validation and local.accuracy is None and not classes:
+    if "accuracy" in mechanism.needs and local.accuracy is None and not classes:
         raise ValueError(f"{type(mechanism).__name__} needs an accuracy, which {LACKS}")
     if not own_loop:
         check_batches(module, agents, local)

@@ -19,14 +19,20 @@ class UpdateError(ValueError):
         self.history: History | None = None
 
 
+def fault(update: Tensor) -> str | None:
+    """What is wrong with an update's entries, in words."""
+    # A sum is NaN or infinite if an entry is, and six times as fast; it may also just
+    # be too large
+    if update.sum().isfinite() or update.isfinite().all():
+        return None
+    return "holds NaN or infinite entries; is the learning rate too high?"
+
+
 def check_finite(keys: Sequence[str], last: Snapshot, updates: Tensor) -> None:
     """UpdateError if one of the updates (N, D) after `last` is NaN or infinite."""
     for key, upload in zip(keys, updates, strict=True):
-        # A sum is NaN or infinite if an entry is, and six times as fast; it may also
-        # just be too large
-        if not upload.sum().isfinite() and not upload.isfinite().all():
-            raise UpdateError(key, last.t + 1, "holds NaN or infinite entries; is the "
-                                               "learning rate too high?")
+        if what := fault(upload):
+            raise UpdateError(key, last.t + 1, what)
 
 
 def cheated(keys: Sequence[str], last: Snapshot, updates: Tensor,

@@ -7,7 +7,6 @@ magnitude. One sort serves all agents. Chapter "Paying with gradients".
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,48 +14,10 @@ from torch import Tensor
 from torch.nn.functional import hardshrink
 
 from fairfl import _checks, rewards
+from fairfl.payments import Everything, OwnUpdates, Reward
 
+__all__ = ["Everything", "OwnUpdates", "Reward", "Sparsified", "sparsify"]
 SLICE = 1 << 17  # entries that stay in a CPU's cache
-
-
-class Reward(Protocol):
-    """The downloads of all agents in one round."""
-
-    kept: Tensor  # (N,) int64, entries sent to each agent
-
-    def row(self, i: int) -> Tensor:
-        """The download of agent i, dense, (D,), a fresh tensor."""
-
-    def add_to(self, models: Tensor) -> None:
-        """Add to each row of models (N, D) that agent's download, in place."""
-
-
-class Everything:
-    """All N agents download the aggregate (D,) as it is."""
-
-    def __init__(self, aggregate: Tensor, agents: int) -> None:
-        self.aggregate = aggregate
-        self.kept = torch.full((agents,), len(aggregate))
-
-    def row(self, i: int) -> Tensor:
-        return self.aggregate.clone()
-
-    def add_to(self, models: Tensor) -> None:
-        models += self.aggregate
-
-
-class OwnUpdates:
-    """Each agent keeps its own update, a row of (N, D), and gets nothing else."""
-
-    def __init__(self, updates: Tensor) -> None:
-        self.updates = updates
-        self.kept = torch.full((len(updates),), updates.shape[1])
-
-    def row(self, i: int) -> Tensor:
-        return self.updates[i].clone()
-
-    def add_to(self, models: Tensor) -> None:
-        models += self.updates
 
 
 class Sparsified:
@@ -108,6 +69,16 @@ class Sparsified:
                 sent = self.aggregate[part].split(step)
                 for own, entries in zip(model[part].split(step), sent, strict=True):
                     own += hardshrink(entries, level)
+
+    def kind(self, i: int) -> str:
+        q = int(self.kept[i])
+        return "all" if q == len(self.aggregate) else "sparse" if q else "nothing"
+
+    def sparse(self, i: int) -> tuple[Tensor, Tensor]:
+        found = [(self.aggregate[part].abs() > level).nonzero().flatten() + part.start
+                 for part, level in self._parts(i)]
+        indices = torch.cat(found)
+        return indices, self.aggregate[indices]
 
     def _parts(self, i: int) -> Iterator[tuple[slice, float]]:
         """Parts that make up the vector, and the level that an entry there must exceed

@@ -11,6 +11,7 @@ from fairfl._clock import Clock
 from fairfl._uploads import UpdateError
 from fairfl.attacks import Attack
 from fairfl.history import History, Snapshot
+from fairfl.mechanisms import presence
 from fairfl.mechanisms.base import Mechanism, Round, Setting
 from fairfl.partition import Agent
 from fairfl.randomness import derived_seed
@@ -130,7 +131,7 @@ class Federation:
         models = last.models.clone()
         clock()  # checking and copying belong to neither
         seen = self._seen(t, last, uploads)
-        state, step = self.mechanism.apply(last.state, seen, self.setting)
+        state, step = presence.step(self.mechanism, last.state, seen, self.setting)
         step.reward.add_to(models)
         mechanism = clock()
         if self.buffers == "shared":

@@ -426,7 +426,7 @@ def test_local_and_shared_statistics(agents):
 
 def test_mechanisms_that_need_a_validation_set_are_refused_before_round_1(agents):
     class Needy(FedAvg):
-        needs_validation = True
+        needs = ("accuracy",)
 
     with pytest.raises(ValueError, match="Needy needs a validation set"):
         build(agents, Needy())

@@ -1,5 +1,6 @@
 """Collaborative fairness, CFFL (Lyu et al., 2020). Chapter "The competition"."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ from fairfl import _checks, rewards
 from fairfl.downloads import sparsify
 from fairfl.mechanisms.base import Mechanism, Round, Setting, State, Step
 from fairfl.mechanisms.validation import accuracies, coalition_models
+from fairfl.payments import Nothing
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class CFFL(Mechanism):
     threshold: float = 1 / 3
     value: str = "accuracy"
     compounding: bool = False
-    needs_validation: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("accuracy", "models", "server")
+    shares: ClassVar[tuple[str, ...]] = ("c",)
 
     def __post_init__(self) -> None:
         _checks.positive(alpha=self.alpha)
@@ -61,6 +64,9 @@ class CFFL(Mechanism):
                 "reputable": torch.ones(n, dtype=torch.bool)}
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
+        if not state["reputable"].any():  # only those who are expelled are present
+            still = round.updates.new_zeros(setting.dimension)
+            return state, Step(still, Nothing(still, len(setting.keys)), {})
         values = self._values(state["reputable"], round, setting)
         c, reputable = self.reputations(state["c"], state["reputable"], values)
         shares = setting.size_shares * reputable
@@ -69,6 +75,13 @@ class CFFL(Mechanism):
         reward = sparsify(total, c / c.max())
         log = {"value": values, "c": c, "weights": weights, "q": reward.kept}
         return {"c": c, "reputable": reputable}, Step(total, reward, log)
+
+    def standing(self, state: State, t: int) -> Mapping[str, Tensor]:
+        return {"c": state["c"]}
+
+    def moved(self, state: State, old: Setting, new: Setting) -> State:
+        found = super().moved(state, old, new)
+        return found if found["reputable"].any() else self.init(new)
 
     def reputations(self, c: Tensor, reputable: Tensor, values: Tensor
                    ) -> tuple[Tensor, Tensor]:

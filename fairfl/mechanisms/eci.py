@@ -1,5 +1,6 @@
 """Contribution index, Xu et al. (2021), Sec. 4.1. Chapter "The competition"."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,7 +41,7 @@ class ECI(Averaging):
     decay: float = 1.0
     permutations: int = 10
     sampling_seed: int = 0
-    needs_validation: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("accuracy", "server")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,6 +62,9 @@ class ECI(Averaging):
         reward = sparsify(total, quality)
         log = {"phi": phi, "ci": ci, "weights": setting.size_shares, "q": reward.kept}
         return {"ci": ci}, Step(total, reward, log)
+
+    def standing(self, state: State, t: int) -> Mapping[str, Tensor]:
+        return {"ci": state["ci"]}
 
     def _phi(self, game: Game, t: int, keys: tuple[str, ...]) -> Tensor:
         if len(keys) <= EXACT:

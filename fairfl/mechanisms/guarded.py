@@ -1,6 +1,7 @@
 """Fair gradient rewards with corrections, ours. Chapter "When agents cheat"."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ class Guarded(CGSV):
     others: bool = False
     news: bool = False
     crowding: float | None = None
+    common: ClassVar[tuple[str, ...]] = ("sent",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,6 +71,12 @@ class Guarded(CGSV):
             new |= {"sent": total.double(), "quality": quality}
         log = {"weights": shares, "psi": psi, "r": r, "q": reward.kept}
         return new, Step(total, reward, log)
+
+    def merged(self, state: State, part: State, present: Tensor) -> State:
+        new = super().merged(state, part, present)
+        if self.news:  # the absent have no part of the sum that now is the last
+            new["quality"] = new["quality"] * present
+        return new
 
     def _with_downloads(self, state: State, u: Tensor, setting: Setting) -> Tensor:
         """Row i: cosines of agent i's last download with all updates u of length 1."""

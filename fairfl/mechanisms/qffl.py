@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from fairfl import _checks, rewards
 from fairfl.downloads import Everything
@@ -29,6 +30,7 @@ class QFFL(Mechanism):
     """
 
     q: float = 0.1
+    needs: ClassVar[tuple[str, ...]] = ("losses", "lr")
 
     def __post_init__(self) -> None:
         _checks.within(0, math.inf, q=self.q)

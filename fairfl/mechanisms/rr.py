@@ -1,12 +1,15 @@
 """Round robin, Xu et al. (2021), Sec. 4.1. Chapter "The competition"."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from fairfl import _checks
 from fairfl.mechanisms.base import Averaging, Round, Setting, State, Step
+from fairfl.payments import Dense
 
 
 @dataclass(frozen=True)
@@ -15,9 +18,11 @@ class RR(Averaging):
 
     So Shokri and Shmatikov (2015) schedule downloads; the paper names the baseline and
     no more. Our choices: the turn goes by the agents' names, shorter ones first, then
-    by alphabet ("2" before "10"), one agent a round. It catches up: w_{i,t} = w_t, all
-    that it missed since its last turn. (Read literally, an agent would get 1 / N of the
-    sums and miss the others for ever.) Nobody is more than N - 1 rounds behind.
+    by alphabet ("2" before "10"), one agent a round; where
+    some are absent, it is the turn of who has waited longest of those present. It
+    catches up: w_{i,t} = w_t, all that it missed since its last turn. (Read literally,
+    an agent would get 1 / N of the sums and miss the others for ever.) Nobody is more
+    than N - 1 rounds behind, unless some are absent.
 
     Args:
         last_round: in this round everybody catches up, 1, 2, ...; None: never.
@@ -27,6 +32,7 @@ class RR(Averaging):
     """
 
     last_round: int | None = None
+    needs: ClassVar[tuple[str, ...]] = ("models", "server")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,8 +44,7 @@ class RR(Averaging):
 
     def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
         total = self.mean_update(round, setting)
-        order = sorted(setting.keys, key=lambda key: (len(key), key))
-        turn = order[(round.t - 1) % len(order)]
+        turn = self._turn(state["visited"].tolist(), round.t, setting.keys)
         last = round.t == self.last_round
         served = torch.tensor([key == turn or last for key in setting.keys])
         visited = torch.where(served, round.t, state["visited"])
@@ -48,8 +53,19 @@ class RR(Averaging):
                "staleness": round.t - visited}
         return {"visited": visited}, Step(total, reward, log)
 
+    def standing(self, state: State, t: int) -> Mapping[str, Tensor]:
+        return {"staleness": t - state["visited"]}
 
-class CatchUp:
+    def _turn(self, visited: Sequence[int], t: int, keys: tuple[str, ...]) -> str:
+        """Who has waited longest; at first, and after `last_round`, the t-th by name.
+        Where nobody is ever absent, that is the t-th always."""
+        order = sorted(keys, key=lambda key: (len(key), key))
+        first = (t - 1) % len(order)
+        waited = dict(zip(keys, visited, strict=True))
+        return min(order[first:] + order[:first], key=lambda key: waited[key])
+
+
+class CatchUp(Dense):
     """Who is served gets the server's model, the others nothing: a `Reward`."""
 
     def __init__(self, models: Tensor, server: Tensor, served: Tensor) -> None:
@@ -62,3 +78,6 @@ class CatchUp:
     def add_to(self, models: Tensor) -> None:
         for i in self.served.nonzero().flatten().tolist():
             models[i] = self.server  # to the bit; adding row(i) may miss it
+
+    def kind(self, i: int) -> str:
+        return "model" if self.served[i] else "nothing"
