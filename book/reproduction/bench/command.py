@@ -158,6 +158,36 @@ def engine(
     _report(call, module.table, output)
 
 
+@bench.command()
+@click.option(
+    "--case",
+    "cases",
+    type=click.IntRange(min=1),
+    nargs=2,
+    multiple=True,
+    metavar="N D",
+    help="Agents and parameters. May be given several times.  "
+    "[default: a grid up to N = 1000 and D = 25 million]",
+)
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=5, help="Calls that count."
+)
+@click.option("--seed", type=int, default=0, help="Of the updates.")
+@_output
+def server(
+    cases: tuple[tuple[int, int], ...], repeats: int, seed: int, output: Path | None
+) -> None:
+    """Time and memory of the server's step against N and D.
+
+    From the updates to the last download, without training. A case takes its updates'
+    memory, 4 N D bytes, and a tenth more.
+    """
+    from book.reproduction.bench import scaling
+
+    call = partial(scaling.server, cases, repeats, seed, progress=True)
+    _report(call, scaling.table, output)
+
+
 def _report(
     measure: Callable[[], dict],
     table: Callable[[dict], Iterable[str]],
