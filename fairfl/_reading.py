@@ -14,6 +14,7 @@ AGAIN = 16  # samples that are read twice more
 
 
 def is_data(given: Any) -> bool:
+    """Whether it is a Dataset or DataLoader."""
     return isinstance(given, data.Dataset | data.DataLoader)
 
 

@@ -60,9 +60,22 @@ def test_the_example_of_a_mechanism_runs_as_printed(tmp_path, capsys):
     assert torch.equal(reward.kept.argsort(), lengths.argsort())
 
 
+def test_the_example_of_a_loss_and_data_runs_as_printed(tmp_path, capsys):
+    script = tmp_path / "loss.py"
+    script.write_text(EXAMPLES[3])
+    found = runpy.run_path(str(script))
+    history = found["history"]
+    assert found["fed"].backend == "threads" and "tensor" in capsys.readouterr().out
+    assert (history["own_loss"][-1] < 0.1 * history["own_loss"][0]).all()
+    server = history.last.server
+    torch.testing.assert_close(
+        server, torch.tensor([1.0, 1, 1, 1, 0]), rtol=0, atol=0.3
+    )
+
+
 def test_the_example_of_a_training_loop_runs_as_printed(tmp_path, capsys):
     script = tmp_path / "loop.py"
-    script.write_text(EXAMPLES[3])
+    script.write_text(EXAMPLES[4])
     found = runpy.run_path(str(script))
     server = found["history"].last.server
     assert (

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+import click
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from fairfl.commands.options import settings_of
 from fairfl.runs import Settings, file_name, recommended
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining
+from fairfl.training.local import FUNCTIONS
 
 VALUES = {
     "dataset": "mnist", "partition": "uni", "agents": 4, "size": 20, "model": "m:Net",
@@ -23,7 +25,8 @@ VALUES = {
     "local.lr.decay": 0.5, "gamma.first": 0.75, "gamma.decay": 0.5,
 }
 PATHS = ([entry.name for entry in fields(Settings) if entry.name != "local"]
-         + [f"local.{entry.name}" for entry in fields(LocalTraining)]
+         + [f"local.{entry.name}" for entry in fields(LocalTraining)
+            if entry.name not in FUNCTIONS]
          + [f"{part}.{entry.name}" for part in ("gamma", "local.lr")
             for entry in fields(Schedule)])
 
@@ -38,6 +41,13 @@ def test_set_reaches_every_field_and_the_record(path):
         plain = getattr(plain, name)
     constant = path in ("gamma", "local.lr")
     assert plain == (Schedule(value) if constant else value)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_cannot_be_typed(name):
+    with pytest.raises(click.UsageError, match=f"local.{name}='mse': .*a function"):
+        settings_of("digits", "pow", 3, "cgsv", None, None, None, (),
+                    [f"local.{name}=mse"])
 
 
 def test_numbers_of_numpy_become_plain_and_lists_tuples():
