@@ -32,6 +32,7 @@ __all__ = [
     "mechanisms", "attacks", "federation", "history", "probes", "evaluation", "metrics",
     "schedules", "training", "models", "vectors", "datasets", "partition", "randomness",
     "runs", "presets", "figures", "server", "delivery",
+    "participation",
 ]
 
 

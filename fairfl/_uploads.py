@@ -1,12 +1,16 @@
 """What the server is given in a round: what was trained, or what an agent that cheats
 puts in its place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from fairfl.attacks import Attack, Sight
 from fairfl.history import History, Snapshot
+from fairfl.participation import Turn
+from fairfl.partition import Agent
 
 
 class UpdateError(ValueError):
@@ -17,6 +21,35 @@ class UpdateError(ValueError):
         super().__init__(f"the update of agent {agent!r} in round {t} {what}")
         self.agent, self.round = agent, t
         self.history: History | None = None
+
+
+def arriving(train: Callable[[Tensor, Tensor, Sequence[Agent]], tuple[Tensor, Tensor]],
+             last: Snapshot, turn: Turn, agents: Sequence[Agent]
+            ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """The updates that arrive in the round after `last`, (N, D), 0 of the absent; all
+    agents' buffers, (N, B); and, by key, the updates that are late. ValueError if
+    `train`, given the models of those who train, returns updates of another shape."""
+
+    def trained(some: Any) -> tuple[Tensor, Tensor]:
+        models = last.models[some]
+        found = train(models, last.buffers[some], [agents[i] for i in turn.trains])
+        if found[0].shape != models.shape:
+            raise ValueError(
+                f"local training returned updates of shape {tuple(found[0].shape)} for "
+                f"models of shape {tuple(models.shape)}")
+        return found
+
+    if len(turn.trains) == len(agents) and not turn.late:
+        return *trained(slice(None)), {}  # without copies
+    updates, buffers = torch.zeros_like(last.models), last.buffers.clone()
+    if turn.trains:
+        updates[turn.trains], buffers[turn.trains] = trained(turn.trains)
+    late = {agents[i].key: updates[i].clone() for i in turn.late}
+    updates[turn.late] = 0
+    for i, agent in enumerate(agents):
+        if agent.key in last.late:
+            updates[i] = last.late[agent.key]
+    return updates, buffers, late
 
 
 def fault(update: Tensor) -> str | None:

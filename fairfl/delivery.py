@@ -35,22 +35,18 @@ class Download:
             own: (D,) the agent's update in this round; "own" needs it.
         """
         new = torch.as_tensor(model).clone()
-        if self.round <= last or self.kind == "nothing":
-            return like(new, model)
-        if self.kind == "own":
-            if own is None:
+        if self.round > last and self.kind != "nothing":
+            values = own if self.kind == "own" else self.values
+            if values is None:
                 raise ValueError(f"the download of round {self.round} is the agent's "
-                                 "own update: pass it as own=")
-            new += torch.as_tensor(own).to(new)
-            return like(new, model)
-        assert self.values is not None
-        values = torch.as_tensor(self.values).to(new)
-        if self.kind == "model":
-            new.copy_(values)
-        elif self.kind == "all":
-            new += values
-        else:
-            new[torch.as_tensor(self.indices).to(new.device)] += values
+                                 "own update in it: pass that as own=")
+            values = torch.as_tensor(values).to(new)
+            if self.kind == "model":
+                new.copy_(values)
+            elif self.kind == "sparse":
+                new[torch.as_tensor(self.indices).to(new.device)] += values
+            else:
+                new += values
         return like(new, model)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from fairfl.attacks import Attack
 from fairfl.history import History, Snapshot
 from fairfl.mechanisms import presence
 from fairfl.mechanisms.base import Mechanism, Round, Setting
+from fairfl.participation import Participation
 from fairfl.partition import Agent
 from fairfl.randomness import derived_seed
 from fairfl.schedules import Schedule, schedule
@@ -49,6 +51,8 @@ class Federation:
             if they are not a classifier's, losses and accuracies are not taken. The
             attribute `backend` holds the name; "custom" for a function.
         attacks: by agent's key, see `fairfl.attacks`.
+        participation: who comes to which round: a `Participation` or what it calls
+            `present`, e.g. .5; None: everybody.
 
     Raises:
         ValueError: agents, data or network do not fit; the message names the agent or
@@ -63,7 +67,8 @@ class Federation:
                  validation: tuple[Tensor, Tensor] | None = None, seed: int = 0,
                  device: str | torch.device = "cpu", buffers: str | None = None,
                  train: str | Callable = "auto",
-                 attacks: Mapping[str, Attack] | None = None) -> None:
+                 attacks: Mapping[str, Attack] | None = None,
+                 participation: Any = None) -> None:
         derived_seed(seed)  # is it a whole number?
         self.module = copy.deepcopy(model).to(device)
         self.layout = vectors.layout(self.module)
@@ -72,6 +77,7 @@ class Federation:
         self.mechanism, self.local, self.seed = mechanism, local, seed
         self.gamma = schedule("gamma", gamma)
         self.device, self.buffers = torch.device(device), buffers
+        self.participation = Participation.of(participation)
         self.attacks = {str(key): attack for key, attack in (attacks or {}).items()}
         self.agents = _inputs.agents(agents, device, local)
         self.test = _inputs.pair("test", test, device)
@@ -118,41 +124,47 @@ class Federation:
                   if t >= attack.from_round}
         agents = [self._cheating[agent.key] if agent.key in cheats else agent
                   for agent in self.agents]
-        updates, buffers = self.train(
-            self.module, last.models, last.buffers, agents, self.local, t, self.seed)
-        training = clock()
-        if updates.shape != last.models.shape:
-            raise ValueError(
-                f"local training returned updates of shape {tuple(updates.shape)} for "
-                f"models of shape {tuple(last.models.shape)}")
         keys = self.setting.keys
+        turn = self.participation.turn(t, keys, self.seed, last.late)
+        updates, buffers, late = _uploads.arriving(
+            lambda models, buffers, agents: self.train(
+                self.module, models, buffers, agents, self.local, t, self.seed),
+            last, turn, agents)
+        training = clock()
+        here = {key for key, there in zip(keys, turn.present, strict=True) if there}
+        cheats = {key: attack for key, attack in cheats.items() if key in here}
         uploads = _uploads.cheated(keys, last, updates, cheats, self.seed, self.initial)
         _uploads.check_finite(keys, last, uploads)
         models = last.models.clone()
         clock()  # checking and copying belong to neither
-        seen = self._seen(t, last, uploads)
+        seen = self._seen(t, last, uploads, turn.present)
         state, step = presence.step(self.mechanism, last.state, seen, self.setting)
         step.reward.add_to(models)
         mechanism = clock()
         if self.buffers == "shared":
-            buffers = buffers.mean(0).expand_as(buffers).clone()
-        downloads = {key: step.reward.row(i) for i, key in enumerate(keys)
-                     if key in self.attacks}
+            there = turn.present.to(buffers.device)[:, None]
+            buffers = torch.where(there, buffers[turn.present].mean(0), buffers)
+        downloads = {**last.downloads, **{
+            key: step.reward.row(i) for i, key in enumerate(keys)
+            if key in self.attacks and key in here}}
         seconds = {"training": training, "mechanism": mechanism}
         return Snapshot(t, last.server + step.aggregate, models, buffers, state,
-                        last.models, updates, step, seconds, uploads, downloads)
+                        last.models, updates, step, seconds, uploads, downloads,
+                        None if self.participation.everybody else turn.present, late)
 
-    def _seen(self, t: int, last: Snapshot, uploads: Tensor) -> Round:
+    def _seen(self, t: int, last: Snapshot, uploads: Tensor, present: Tensor) -> Round:
         """What the mechanism sees."""
+        some: Any = slice(None) if present.all() else present  # a view of all
 
         def accuracy(models: Tensor) -> Tensor:
             x, y = self.validation or (torch.empty(0), torch.empty(0))
             return self.evaluate(models, x, y, last.buffers.mean(0))[1]
 
         return Round(
-            t=t, lr=self.local.rate(t), gamma=self.gamma(t), updates=uploads,
-            models=last.models, server=last.server, accuracy=accuracy,
-            losses=lambda: self.own_losses(last.models, last.buffers))
+            t=t, lr=self.local.rate(t), gamma=self.gamma(t), updates=uploads[some],
+            models=last.models[some], server=last.server, accuracy=accuracy,
+            losses=lambda: self.own_losses(last.models, last.buffers)[some],
+            present=present)
 
     def run(self, n: int, probes: Sequence[Probe] | None = None,
             history: History | None = None, progress: bool = False,
@@ -185,6 +197,8 @@ class Federation:
                 seen = dict(snapshot.step.log) if probes is None else {}
                 for probe in probes or ():
                     seen |= probe(self, snapshot)
+                if snapshot.present is not None:
+                    seen["present"] = snapshot.present.long()
                 seconds = {f"seconds_{part}": s for part, s in snapshot.seconds.items()}
                 history.add(snapshot, seen | seconds | {"seconds_evaluation": clock()})
                 if "test_accuracy" in seen:

@@ -23,12 +23,15 @@ class Snapshot:
     buffers: Tensor  # (N, B) each agent's buffers
     state: State  # the mechanism's
     before: Tensor = NOT_YET  # (N, D) w_{i,t-1}; from here on None at t = 0
-    updates: Tensor = NOT_YET  # (N, D) Delta w_{i,t}, as trained
+    updates: Tensor = NOT_YET  # (N, D) Delta w_{i,t}, as trained; 0 of the absent
     step: Step = NOT_YET  # aggregate, rewards, log of round t
     seconds: Mapping[str, float] = NOT_YET  # spent in "training" and in the "mechanism"
     uploads: Tensor = NOT_YET  # (N, D) updates, but of agents that cheat what they sent
-    # (D,) the attackers' downloads of round t, by their names
+    # (D,) the attackers' last downloads, by their names
     downloads: Mapping[str, Tensor] = field(default_factory=dict)
+    present: Tensor | None = None  # (N,) bool, whose update arrived; None: all always
+    # (D,) by key, updates of round t that arrive a round late
+    late: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def trained(self) -> Tensor:

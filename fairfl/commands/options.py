@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fairfl.runs.settings import Settings
 
 # --set of these replaces a part of what is recommended, not the whole
-COMPOSED = {"local", "gamma"}
+COMPOSED = {"local", "gamma", "participation"}
 
 
 class Listed(click.Option):

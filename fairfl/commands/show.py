@@ -48,6 +48,8 @@ def summary(history) -> list[str]:
     """The last round of a history, an agent a line, and the averages."""
     columns = {head: (scale * history[name][-1].double()).tolist()
                for name, head, scale in COLUMNS if name in history.names}
+    if "present" in history.names:
+        columns["rounds absent"] = (1 - history["present"]).sum(0).tolist()
     lines = ["agent" + "".join(f"{head:>14}" for head in columns)]
     for key, *values in zip(history.keys, *columns.values(), strict=True):
         lines.append(f"{key:>5}" + "".join(map(_cell, values)))

@@ -132,9 +132,11 @@ class Mechanism(ABC):
         """
         new = dict(part)
         for name in self.rows(state):
-            mass = shared(state[name][present]) if name in self.shares else 1
+            rows = part[name]
+            if name in self.shares:
+                rows = rows * shared(state[name][present])
             new[name] = state[name].clone()
-            new[name][present] = part[name] * mass
+            new[name][present] = rows
         return new
 
     def moved(self, state: State, old: Setting, new: Setting) -> State:

@@ -32,6 +32,7 @@ def save(path: str | Path, history: History, about: dict) -> None:
     arrays |= {f"downloads/{name}": value for name, value in last.downloads.items()}
     arrays |= {f"state/{name}": value for name, value in last.state.items()
                if isinstance(value, Tensor)}
+    arrays |= {f"late/{name}": value for name, value in last.late.items()}
     numbers = {name: value for name, value in last.state.items()
                if not isinstance(value, Tensor)}
     plain = {"schema": SCHEMA, "t": last.t, "about": about, "state": numbers,
@@ -55,7 +56,8 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         placed = {name: value.to(device) for name, value in arrays.items()}
         history.last = Snapshot(plain["t"], placed["server"], placed["models"],
                                 placed["buffers"], state,
-                                downloads=_under("downloads/", placed))
+                                downloads=_under("downloads/", placed),
+                                late=_under("late/", placed))
         return Checkpoint(history, plain["about"])
 
 

@@ -43,7 +43,7 @@ def federation(settings: Settings, data: Data | None = None,
     return Federation(agents, _model(settings, data), mechanism, local=settings.local,
                       gamma=settings.gamma, test=test, validation=validation,
                       seed=settings.seed, device=device, train=train, attacks=cheats,
-                      buffers=settings.buffers)
+                      buffers=settings.buffers, participation=settings.participation)
 
 
 def _made(field: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:

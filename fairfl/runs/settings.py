@@ -10,6 +10,7 @@ from pathlib import PureWindowsPath
 from typing import Any
 
 from fairfl import _checks
+from fairfl.participation import Participation
 from fairfl.runs.files import NewerFile
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining
@@ -17,7 +18,7 @@ from fairfl.training.local import FUNCTIONS
 
 RECORDED = ("all", "end", "validation", "guarantee", "losses")
 WORDS = {str: "text", dict: "dictionary", LocalTraining: "LocalTraining",
-         Schedule: "Schedule or number"}
+         Schedule: "Schedule or number", Participation: "Participation or number"}
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,15 @@ class Settings:
     recorded: str = "all"
     attacks: dict = field(default_factory=dict)  # key -> {"kind": "noise", ...}
     buffers: str | None = None  # of BatchNorm and the like, see `Federation`
+    participation: Participation = Participation()  # a number: its `present`
 
     def __post_init__(self) -> None:
         for name in vars(self).copy():
             object.__setattr__(self, name, plain(getattr(self, name), name))
         if isinstance(self.gamma, (int, float)):
             object.__setattr__(self, "gamma", Schedule(self.gamma))
+        if isinstance(self.participation, (int, float)):
+            object.__setattr__(self, "participation", Participation(self.participation))
         try:
             noise = tuple(float(fraction) for fraction in self.label_noise)
         except (TypeError, ValueError) as error:
@@ -125,7 +129,9 @@ class Settings:
             local = dict(plain["local"])
             local["lr"] = _made(Schedule, local["lr"])
             return _made(cls, {**plain, "local": _made(LocalTraining, local),
-                               "gamma": _made(Schedule, plain["gamma"])})
+                               "gamma": _made(Schedule, plain["gamma"]),
+                               "participation": _made(
+                                   Participation, plain.get("participation", {}))})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not the settings of a run: {error!r}") from error
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fairfl.commands.options import settings_of
+from fairfl.participation import Participation
 from fairfl.runs import Settings, file_name, recommended
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining
@@ -23,11 +24,15 @@ VALUES = {
     "local.decay_per": "epoch", "local.optimizer": "adam",
     "local.precision": "bfloat16", "local.last_batch": "drop", "local.lr.first": 0.75,
     "local.lr.decay": 0.5, "gamma.first": 0.75, "gamma.decay": 0.5,
+    "participation": 0.5, "participation.present": 0.25, "participation.late": 0.125,
+    "participation.present.first": 0.5, "participation.present.decay": 0.875,
 }
 PATHS = ([entry.name for entry in fields(Settings) if entry.name != "local"]
          + [f"local.{entry.name}" for entry in fields(LocalTraining)
             if entry.name not in FUNCTIONS]
-         + [f"{part}.{entry.name}" for part in ("gamma", "local.lr")
+         + ["participation.present", "participation.late"]
+         + [f"{part}.{entry.name}"
+            for part in ("gamma", "local.lr", "participation.present")
             for entry in fields(Schedule)])
 
 
@@ -39,8 +44,9 @@ def test_set_reaches_every_field_and_the_record(path):
     plain = Settings.from_dict(found.to_dict())
     for name in path.split("."):
         plain = getattr(plain, name)
-    constant = path in ("gamma", "local.lr")
-    assert plain == (Schedule(value) if constant else value)
+    if path in ("gamma", "local.lr", "participation.present"):
+        value = Schedule(value)
+    assert plain == (Participation(value) if path == "participation" else value)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
