@@ -25,7 +25,8 @@ class LocalTraining:
         decay_per: "round" changes the learning rate after each round, "epoch" after
             each local epoch.
         optimizer: "sgd", "adam", or a function of (parameters, lr=...) that makes one,
-            such as `torch.optim.AdamW`. Moments start anew in each round: an agent that
+            such as `torch.optim.AdamW`; groups of parameters with a rate of their own
+            keep its ratio to `lr`. Moments start anew in each round: an agent that
             continues from another model has no use for the old ones, and nothing but
             models passes from round to round.
         precision: "bfloat16" computes forward and backward passes in that type where

@@ -61,12 +61,16 @@ def descend(module: nn.Module, agent: Agent, local: LocalTraining, t: int, seed:
     each step (dropout masks) from there, as second argument of its forward pass.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
-    optimizer = _optimizer(local, parameters, local.rate(t), fused)
+    start = local.rate(t)
+    optimizer = _optimizer(local, parameters, start, fused)
+    own = [group["lr"] for group in optimizer.param_groups]
     batches, noise, changes = (generator(seed, purpose, agent.key, t)
                                for purpose in ("batches", "noise", "augment"))
     half, device = local.precision == "bfloat16", agent.x.device
     for epoch, indices in local.batches(len(agent.x), batches):
-        optimizer.param_groups[0]["lr"] = local.rate(t, epoch)
+        rate = local.rate(t, epoch)
+        for group, first in zip(optimizer.param_groups, own, strict=True):
+            group["lr"] = rate if first == start else rate * (first / start)
         indices = indices.to(device)
         inputs = [agent.x[indices]]
         if local.augment:

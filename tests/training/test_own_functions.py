@@ -91,6 +91,13 @@ def test_a_regression_written_out(loss):
             found = ((x @ weight.T + bias - y) ** 2).mean()
             torch.testing.assert_close(history[name][-1, i], found)
     assert "test_accuracy" not in history.names
+    slope = probes.server_gradient(fed, history.last)["server_gradient"]
+    x, y = (torch.cat([agent[part] for agent in agents]) for part in (1, 2))
+    own = copy.deepcopy(module)
+    vectors.load(own, history.last.server)
+    F.mse_loss(own(x), y).backward()
+    expected = torch.cat([p.grad.flatten() for p in own.parameters()]).norm()
+    assert slope.item() == pytest.approx(expected.item())
 
 
 def test_several_labels_a_sample_with_an_accuracy_of_ones_own():
@@ -156,6 +163,34 @@ def test_adamw_is_a_loop_written_out(train):
             found[i], vectors.flatten(own).detach(), rtol=0, atol=1e-12
         )
     assert torch.equal(fed.initial, vectors.flatten(module))
+
+
+@pytest.mark.parametrize("train", ["plain", "threads"])
+def test_groups_of_an_optimiser_keep_their_ratio_to_the_learning_rate(train):
+    def slower(parameters, lr):
+        first, *others = parameters
+        groups = [{"params": others}, {"params": [first], "lr": 0.25 * lr}]
+        return torch.optim.SGD(groups, lr=lr)
+
+    settings = local(
+        optimizer=slower, lr=Schedule(0.5, 0.5), decay_per="epoch", epochs=2
+    )
+    agents, module = some(classes), network()
+    fed = build(agents, module, Standalone(), local=settings, train=train)
+    found = list(fed.rounds(2))[-1].models
+    for i, agent in enumerate(agents):
+        own = copy.deepcopy(module)
+        for t in (1, 2):
+            draws = generator(0, "batches", agent.key, t)
+            for epoch, rows in settings.batches(len(agent.y), draws):
+                rate = 0.5 * 0.5 ** (2 * (t - 1) + epoch)
+                loss = F.cross_entropy(own(agent.x[rows]), agent.y[rows])
+                slopes = torch.autograd.grad(loss, list(own.parameters()))
+                for j, (p, g) in enumerate(zip(own.parameters(), slopes, strict=True)):
+                    p.data.sub_(g, alpha=rate * (0.25 if j == 0 else 1))
+        torch.testing.assert_close(
+            found[i], vectors.flatten(own).detach(), rtol=0, atol=1e-12
+        )
 
 
 # ---- augmentation
