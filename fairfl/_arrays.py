@@ -5,18 +5,25 @@ is made. Squares must fit into float64: a vector far shorter than 1e-154 counts 
 one longer than 1e154 is refused. Updates in float32 are far from both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import reduce
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fairfl._parallel import spread
+
 COLUMNS = 1 << 14       # parameters in a slice for matrix products
-CACHED = 1 << 16        # float64 numbers that stay in a CPU's cache
+CACHED = 1 << 18        # float64 numbers that stay in a CPU's cache
+ALONE = 1 << 20         # numbers that one core reads before others have begun
 
 # A sum of vectors counts as 0 where its squared norm is at most this times the square
 # of (sum of its terms' norms): what is left is rounding, and its direction noise.
 CANCELLED = 1e-13
+
+Found = TypeVar("Found")
 
 
 def tensor(x, name: str, dims: int | None = None) -> Tensor:
@@ -59,22 +66,46 @@ def width(vectors: Tensor) -> int:
     return max(CACHED // vectors.shape[:-1].numel(), 1 << 10)
 
 
-def slices(vectors: Tensor, step: int | None = None) -> Iterator[Tensor]:
-    """The last dimension in slices of `step`, float64."""
-    step = step or (COLUMNS if vectors.device.type == "cpu" else 64 * COLUMNS)
+def slices(vectors: Tensor) -> Iterator[Tensor]:
+    """The last dimension in slices for matrix products, float64."""
+    step = COLUMNS if vectors.device.type == "cpu" else 64 * COLUMNS
     for columns in vectors.split(step, dim=-1):
         yield columns.to(float64_device(vectors), torch.float64)
+
+
+def read(vectors: Tensor, function: Callable[[Tensor, slice], Found]) -> list[Found]:
+    """``function(columns, where)`` for each slice of the last dimension, in order.
+
+    `columns` are float64 and hold until the function returns. The cores share the
+    slices; which slices these are does not depend on the number of cores.
+    """
+    size, step = vectors.shape[-1], width(vectors)
+    starts = range(0, max(size, 1), step)
+
+    def some(starts: range) -> list[Found]:
+        shape = *vectors.shape[:-1], min(size, step)
+        held = torch.empty(shape, dtype=torch.float64, device=float64_device(vectors))
+        wheres = [slice(start, min(start + step, size)) for start in starts]
+        return [function(held[..., : where.stop - where.start].copy_(
+            vectors[..., where]), where) for where in wheres]
+
+    shares = 1 if vectors.numel() <= ALONE else 4 * torch.get_num_threads()
+    share = -(-len(starts) // shares)
+    parts = [starts[i : i + share] for i in range(0, len(starts), share)]
+    return sum(spread(some, parts, device=vectors.device), [])
 
 
 def norms(vectors: Tensor, name: str = "updates") -> Tensor:
     """Euclidean norm of each row: (..., D) -> (...), float64. ValueError if an entry is
     not finite; the message calls the vectors by `name`."""
-    squares = torch.zeros(vectors.shape[:-1], dtype=torch.float64,
-                          device=float64_device(vectors))
-    for columns in slices(vectors, width(vectors)):
-        squares += torch.linalg.vector_norm(columns, dim=-1) ** 2
+    squares = reduce(torch.add, read(vectors, lambda columns, _: squared(columns)))
     check_finite(squares, name)
     return squares.sqrt()
+
+
+def squared(vectors: Tensor) -> Tensor:
+    """Squared norm of each row."""
+    return torch.linalg.vector_norm(vectors, dim=-1) ** 2
 
 
 def check_finite(squares: Tensor, name: str) -> None:

@@ -27,7 +27,7 @@ def one_core() -> Iterator[int]:
 def spread(function: Callable, items: Iterable, workers: int | None = None,
            device: str | torch.device = "cpu") -> list:
     """``[function(item) for item in items]``, several at a time; where another device
-    computes, one after the other.
+    computes, one after the other. A single item needs no new thread.
 
     Args:
         function: must not change what it shares with other calls. Of torch's settings,
@@ -39,9 +39,13 @@ def spread(function: Callable, items: Iterable, workers: int | None = None,
 
     Raises what the function raises; calls that have not begun by then are dropped.
     """
+    items = list(items)
     if torch.device(device).type != "cpu":
         return [function(item) for item in items]
-    with one_core() as threads, ThreadPoolExecutor(
-        workers or threads, initializer=torch.set_num_threads, initargs=(1,)
-    ) as pool:
-        return list(pool.map(function, items))
+    with one_core() as threads:
+        if len(items) == 1:
+            return [function(items[0])]
+        with ThreadPoolExecutor(
+            workers or threads, initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
+            return list(pool.map(function, items))

@@ -9,12 +9,13 @@ of any device are taken, and the same kind is returned; sums are float64.
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
 
 from fairfl import _arrays, sampling
-from fairfl._arrays import CANCELLED, float64_device, like, slices, tensor, width
+from fairfl._arrays import CANCELLED, float64_device, like, slices, tensor
 from fairfl._blocks import Blocks
 from fairfl._blocks import squared_norms as squared_norms  # part of this module
 from fairfl._parallel import one_core
@@ -74,11 +75,16 @@ def cosine(updates, aggregate, lengths=None):
         raise ValueError(f"updates of shape {tuple(u.shape)} do not fit an aggregate "
                          f"of shape {tuple(whole.shape)}")
     lengths = _arrays.norms(u) if lengths is None else lengths
-    inner, step = torch.zeros_like(lengths), width(u)
-    for rows, row in zip(slices(u, step), slices(whole, step), strict=True):
-        inner += (rows @ row[..., None]).squeeze(-1)
-    products = lengths * _arrays.norms(whole, "aggregate")[..., None]
-    return like((inner / products).clamp(-1, 1).where(products > 0, 0.0), updates)
+    inner = reduce(torch.add, _arrays.read(u, lambda columns, where: (
+        columns @ whole[..., where].to(columns)[..., None]).squeeze(-1)))
+    length = _arrays.norms(whole, "aggregate")
+    return like(cosines(inner, lengths, length), updates)
+
+
+def cosines(inner: Tensor, lengths: Tensor, length: Tensor) -> Tensor:
+    """Eq. (3) from <u_i, u_N> and |u_i|, both (..., N), and |u_N|, (...)."""
+    products = lengths * length[..., None]
+    return (inner / products).clamp(-1, 1).where(products > 0, 0.0)
 
 
 def psi(gram):

@@ -3,21 +3,22 @@
 A download is asked for one agent at a time, or added to all models in place. The mask
 of eq. (5) is kept as two numbers an agent and block: the magnitude below which entries
 are dropped, and the index of the last entry that is kept among those of just this
-magnitude. One sort serves all agents. Chapter "Paying with gradients".
+magnitude. One search serves all agents. Chapter "Paying with gradients".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import hardshrink
 
 from fairfl import _checks, rewards
+from fairfl._parallel import spread
+from fairfl._selection import SLICE, near, position
 from fairfl.payments import Everything, OwnUpdates, Reward
 
 __all__ = ["Everything", "OwnUpdates", "Reward", "Sparsified", "sparsify"]
-SLICE = 1 << 17  # entries that stay in a CPU's cache
 
 
 class Sparsified:
@@ -46,112 +47,95 @@ class Sparsified:
         self.limits = []
         self.kept = torch.zeros(len(counts), dtype=torch.int64)
         for block, quotas in zip(self.blocks, counts.T, strict=True):
-            magnitude = _for_numpy(aggregate[block].abs())
-            ascending = _sort(magnitude)
-            if not ascending[-1:].isfinite().all():  # NaN comes last
+            if not aggregate[block].abs().max().isfinite():
                 raise ValueError("the aggregate holds NaN or infinite entries between "
                                  f"{block.start} and {block.stop}")
-            if keep_ties:
-                quotas = _with_ties(ascending, quotas)
-            self.limits.append(limits(magnitude, ascending, quotas))
-            self.kept += quotas
+            found, kept = limits(aggregate[block], quotas, keep_ties)
+            self.limits.append(found)
+            self.kept += kept
 
     def row(self, i: int) -> Tensor:
-        download = torch.zeros_like(self.aggregate)
-        for part, level in self._parts(i):
-            download[part] = hardshrink(self.aggregate[part], level)
-        return download
+        return torch.cat([own[i].sent(self.aggregate[block]) for block, own in
+                          zip(self.blocks, self.limits, strict=True)])
 
     def add_to(self, models: Tensor) -> None:
+        inference = torch.is_inference_mode_enabled()  # each thread has its own
         step = SLICE if models.device.type == "cpu" else self.aggregate.numel()
-        for i, model in enumerate(models):
-            for part, level in self._parts(i):
-                sent = self.aggregate[part].split(step)
-                for own, entries in zip(model[part].split(step), sent, strict=True):
-                    own += hardshrink(entries, level)
+        parts = [(slice(start, min(start + step, block.stop)), start - block.start, own)
+                 for block, own in zip(self.blocks, self.limits, strict=True)
+                 for start in range(block.start, block.stop, step)]
+
+        def add(part: tuple[slice, int, list[Limit]]) -> None:
+            where, offset, limits = part
+            entries = self.aggregate[where]
+            with torch.inference_mode(inference):
+                for model, limit in zip(models, limits, strict=True):
+                    model[where] += limit.sent(entries, offset)
+
+        spread(add, parts, device=models.device)
 
     def kind(self, i: int) -> str:
         q = int(self.kept[i])
         return "all" if q == len(self.aggregate) else "sparse" if q else "nothing"
 
     def sparse(self, i: int) -> tuple[Tensor, Tensor]:
-        found = [(self.aggregate[part].abs() > level).nonzero().flatten() + part.start
-                 for part, level in self._parts(i)]
-        indices = torch.cat(found)
+        indices = torch.cat([own[i].kept(self.aggregate[block]).nonzero().flatten()
+                             + block.start for block, own in
+                             zip(self.blocks, self.limits, strict=True)])
         return indices, self.aggregate[indices]
 
-    def _parts(self, i: int) -> Iterator[tuple[slice, float]]:
-        """Parts that make up the vector, and the level that an entry there must exceed
-        in magnitude for agent i."""
-        dtype = self.aggregate.dtype
-        for block, found in zip(self.blocks, self.limits, strict=True):
-            threshold, last = found[i]
-            after = block.start + last + 1
-            yield slice(block.start, after), _just_below(threshold, dtype)
-            yield slice(after, block.stop), threshold
+
+class Limit(NamedTuple):
+    """What an agent gets of a block of the aggregate."""
+
+    threshold: float  # entries larger than this in magnitude,
+    last: int  # and up to this index (-1: nowhere) those that equal it:
+    below: float  # that are larger than the next smaller number
+
+    def sent(self, entries: Tensor, start: int = 0) -> Tensor:
+        """Entries of the block from `start` on, 0 where they are dropped."""
+        stop = self.last + 1 - start
+        if stop >= len(entries):
+            return hardshrink(entries, self.below)
+        found = hardshrink(entries, self.threshold)
+        if stop > 0:
+            found[:stop] = hardshrink(entries[:stop], self.below)
+        return found
+
+    def kept(self, entries: Tensor) -> Tensor:
+        """Which entries of the block are sent, bool."""
+        found, first = entries.abs() > self.threshold, entries[: self.last + 1]
+        found[: self.last + 1] = first.abs() >= self.threshold
+        return found
 
 
-def limits(magnitude: Tensor, ascending: Tensor, counts: Tensor
-           ) -> list[tuple[float, int]]:
-    """For each count: the magnitude that an entry must exceed, and the last index at
-    which equality suffices (-1: nowhere).
+def limits(entries: Tensor, counts: Tensor, keep_ties: bool = False
+           ) -> tuple[list[Limit], Tensor]:
+    """The limit for each count, and how many entries it keeps.
 
     Args:
-        magnitude: |u_N|, (D,). ascending: the same, sorted.
+        entries: (D,), a block of u_N.
         counts: (N,) int64, entries to keep, from 0 to D.
+        keep_ties: see `Sparsified`.
     """
-    size, found = len(ascending), []
-    thresholds = ascending[(size - counts).clamp(max=size - 1)]
-    smaller = torch.searchsorted(ascending, thresholds).tolist()
-    up_to = torch.searchsorted(ascending, thresholds, right=True).tolist()
-    for q, threshold, first, stop in zip(
-        counts.tolist(), thresholds.tolist(), smaller, up_to, strict=True
-    ):
-        wanted = q - (size - stop)  # of the stop - first equal entries
-        all_of_them = wanted == stop - first
-        last = size - 1 if all_of_them else position(magnitude, threshold, wanted)
-        found.append((threshold, last))
-    return found
-
-
-def position(magnitude: Tensor, value: float, k: int) -> int:
-    """The index of the k-th entry that equals `value`; -1 for k = 0."""
-    if k == 0:
-        return -1
-    if magnitude.device.type != "cpu":
-        return int((magnitude == value).nonzero()[k - 1])
-    for start in range(0, len(magnitude), SLICE):
-        equal = magnitude.numpy()[start : start + SLICE] == value
-        here = int(np.count_nonzero(equal))
-        if k <= here:
-            return start + int(np.flatnonzero(equal)[k - 1])
-        k -= here
-    raise ValueError(f"fewer entries than asked for equal {value}")
-
-
-def _with_ties(ascending: Tensor, counts: Tensor) -> Tensor:
-    """The counts that keep, with the smallest entry that is kept, all that equal it."""
-    size = len(ascending)
-    least = ascending[(size - counts).clamp(max=size - 1)]
-    smaller = torch.searchsorted(ascending, least)
-    return torch.where(counts > 0, size - smaller.cpu(), 0)
-
-
-def _sort(magnitude: Tensor) -> Tensor:
-    """Ascending. On a CPU numpy's sort is many times as fast as torch's."""
-    if magnitude.device.type == "cpu":
-        return torch.from_numpy(np.sort(magnitude.numpy()))
-    return magnitude.sort().values
-
-
-def _for_numpy(magnitude: Tensor) -> Tensor:
-    """As float32, the same numbers, if it is bfloat16, which numpy does not have."""
-    return magnitude.float() if magnitude.dtype == torch.bfloat16 else magnitude
-
-
-def _just_below(value: float, dtype: torch.dtype) -> float:
-    below = torch.tensor(-torch.inf, dtype=dtype)
-    return torch.nextafter(torch.tensor(value, dtype=dtype), below).item()
+    magnitude, size = entries.abs(), len(entries)
+    if magnitude.itemsize == 2:
+        magnitude = magnitude.float()  # the same numbers, which numpy has
+    ranks = (size - counts).clamp(max=size - 1)
+    ascending, left_out = near(magnitude, ranks)
+    thresholds = ascending[ranks - left_out]
+    first, stop = (left_out + torch.searchsorted(ascending, thresholds, right=up).cpu()
+                   for up in (False, True))
+    if keep_ties:
+        counts = torch.where(counts > 0, size - first, 0)
+    wanted = counts - (size - stop)  # of the stop - first equal entries
+    lasts = [size - 1 if q == equal else position(magnitude, threshold, q)
+             for q, equal, threshold in zip(
+                 wanted.tolist(), (stop - first).tolist(), thresholds.tolist(),
+                 strict=True)]
+    levels = thresholds.to(entries)
+    below = levels.nextafter(torch.full_like(levels, -torch.inf))
+    return list(map(Limit, levels.tolist(), lasts, below.tolist())), counts
 
 
 def sparsify(aggregate: Tensor, quality: Tensor, blocks: Sequence[slice] | None = None,

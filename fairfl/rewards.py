@@ -8,12 +8,14 @@ what stands here; `downloads` holds the fast form of the mask for many agents.
 
 import math
 import sys
+from functools import reduce
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from fairfl import _checks
-from fairfl._arrays import CANCELLED, float64_device, norms, slices, width
+from fairfl._arrays import CANCELLED, check_finite, float64_device, norms, read, squared
 
 
 def check_agents(name: str, values: Tensor) -> None:
@@ -82,18 +84,38 @@ def aggregate(updates: Tensor, weights: Tensor,
     be noise. `lengths`: the updates' norms, (..., N), where they are known. ValueError:
     the weights are not one finite number for each row of `updates`.
     """
+    return summed(updates, weights, lengths).vector
+
+
+class Sum(NamedTuple):
+    """A sum of updates, and what one reading of them finds beside it."""
+
+    vector: Tensor  # (..., D) u_N
+    length: Tensor  # (...) |u_N|, float64
+    inner: Tensor  # (..., N) <u_i, u_N>, float64
+
+
+def summed(updates: Tensor, weights: Tensor, lengths: Tensor | None = None) -> Sum:
+    """As `aggregate`, with what eq. (3) needs."""
     check_agents("weights", weights)
     if updates.shape[:-1] != weights.shape:
         raise ValueError(f"updates of shape {tuple(updates.shape)} do not fit weights "
                          f"of shape {tuple(weights.shape)}")
-    weights, step = weights.to(float64_device(updates), torch.float64), width(updates)
-    total = updates[..., 0, :].clone()
-    for part, columns in zip(total.split(step, -1), slices(updates, step), strict=True):
-        part.copy_((weights[..., None, :] @ columns).squeeze(-2))
     lengths = norms(updates) if lengths is None else lengths
-    reach = (weights.abs() * lengths).sum(-1)
-    total[norms(total, "u_N") ** 2 <= CANCELLED * reach**2] = 0.0
-    return total
+    weights = weights.to(float64_device(updates), torch.float64)
+
+    def of(columns: Tensor, _: slice) -> tuple[Tensor, Tensor, Tensor]:
+        total = (weights[..., None, :] @ columns).squeeze(-2).to(updates)
+        rounded = total.to(columns)
+        return total, squared(rounded), (columns @ rounded[..., None]).squeeze(-1)
+
+    vector, squares, inner = zip(*read(updates, of), strict=True)
+    total = torch.cat(vector, -1)
+    square, products = (reduce(torch.add, parts) for parts in (squares, inner))
+    check_finite(square, "u_N")
+    cancels = square <= CANCELLED * (weights.abs() * lengths).sum(-1) ** 2
+    total[cancels], square[cancels], products[cancels] = 0.0, 0.0, 0.0
+    return Sum(total, square.sqrt(), products)
 
 
 def importance(r: Tensor, psi: Tensor, alpha: float = 0.95,

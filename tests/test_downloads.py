@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairfl import downloads, rewards
+from fairfl import _selection, downloads, rewards
 from fairfl.downloads import Everything, OwnUpdates, Sparsified, sparsify
 
 F64 = torch.float64
@@ -41,9 +41,10 @@ HARD = {
 def test_same_as_the_textbook_mask_on_hard_vectors_of_any_length(
     name, dtype, slice_size, monkeypatch
 ):
-    monkeypatch.setattr(
-        downloads, "SLICE", slice_size
-    )  # short ones have many seams to get wrong
+    # short ones have many seams to get wrong, and a selection to be made from few
+    monkeypatch.setattr(downloads, "SLICE", slice_size)
+    monkeypatch.setattr(_selection, "SLICE", slice_size)
+    monkeypatch.setattr(_selection, "SMALL", slice_size)
     draws = torch.Generator().manual_seed(0)
     u = torch.tensor(HARD[name], dtype=F64)
     u = u[torch.randint(len(u), (203,), generator=draws)].to(dtype)
@@ -57,6 +58,10 @@ def test_same_as_the_textbook_mask_on_hard_vectors_of_any_length(
     for i, q in enumerate(counts.flatten().tolist()):
         assert torch.equal(reward.row(i), rewards.mask(u, q))
         assert torch.equal(models[i], rewards.mask(u, q))
+        indices, entries = reward.sparse(i)
+        assert len(indices) == q and torch.equal(entries, u[indices])
+        dense = torch.zeros_like(u).index_put((indices,), entries)
+        assert torch.equal(dense, rewards.mask(u, q))
 
 
 @pytest.mark.parametrize("keep_ties", [False, True])
@@ -89,12 +94,15 @@ def test_layers_are_masked_each_by_itself(keep_ties):
 
 
 def test_limits_by_hand():
-    magnitude = torch.tensor([2.0, 1.0, 2.0, 1.0, 0.0, 1.0])
-    found = downloads.limits(
-        magnitude, magnitude.sort().values, torch.tensor([0, 1, 2, 3, 4, 5, 6])
-    )
-    assert found[1:] == [(2.0, 0), (2.0, 5), (1.0, 1), (1.0, 3), (1.0, 5), (0.0, 5)]
-    assert found[0] == (2.0, -1)  # nothing is larger than the largest
+    entries = torch.tensor([2.0, 1.0, -2.0, -1.0, 0.0, 1.0])
+    found, kept = downloads.limits(entries, torch.tensor([0, 1, 2, 3, 4, 5, 6]))
+    assert [limit[:2] for limit in found[1:]] == [
+        (2.0, 0), (2.0, 5), (1.0, 1), (1.0, 3), (1.0, 5), (0.0, 5)]
+    assert found[0][:2] == (2.0, -1)  # nothing is larger than the largest
+    assert found[1].below == torch.tensor(2.0).nextafter(torch.tensor(0.0)).item()
+    assert kept.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert downloads.limits(entries, torch.tensor([0, 1, 3]), True)[1].tolist() == [
+        0, 2, 5]
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
@@ -151,6 +159,13 @@ def test_own_updates_go_to_their_owner():
     models = torch.zeros(2, 2)
     OwnUpdates(torch.tensor([[1.0, 2.0], [3.0, 4.0]])).add_to(models)
     assert models.tolist() == [[1, 2], [3, 4]]
+
+
+def test_models_made_in_inference_mode_are_added_to_there():
+    with torch.inference_mode():
+        u, models = torch.arange(1.0, 300_001.0), torch.zeros(2, 300_000)
+        sparsify(u, torch.tensor([1.0, 0.5])).add_to(models)
+    assert torch.equal(models[0], u) and int((models[1] != 0).sum()) == 150_000
 
 
 def test_what_cannot_be_kept_is_refused():

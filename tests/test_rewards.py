@@ -153,6 +153,32 @@ def test_updates_that_cancel_but_for_rounding_sum_to_zero():
     assert rewards.aggregate(updates[:2], torch.ones(2)).norm() == pytest.approx(1.0)
 
 
+def test_a_sum_knows_its_length_and_inner_products():
+    draws = torch.Generator().manual_seed(0)
+    d = torch.randn(3, 70_001, generator=draws) + 0.2
+    found, weights = rewards.summed(d, vector(0.2, -0.5, 2.0)), vector(0.2, -0.5, 2.0)
+    u_n = found.vector.double()  # rounded as it is sent
+    assert torch.equal(found.vector, rewards.aggregate(d, weights))
+    torch.testing.assert_close(u_n, weights @ d.double(), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(found.length, u_n.norm(), rtol=1e-13, atol=0)
+    torch.testing.assert_close(found.inner, d.double() @ u_n, rtol=1e-13, atol=0)
+    third = vector(1.0, 0.1).expand(3, 2) * vector(0.1, 0.2, -0.3)[:, None]
+    assert third.sum(0).any()  # rounding
+    nothing = rewards.summed(third, torch.ones(3))
+    assert not (nothing.vector.any() or nothing.inner.any() or nothing.length.any())
+
+
+def test_no_bit_depends_on_the_number_of_threads():
+    d = torch.randn(5, 300_001, generator=torch.Generator().manual_seed(0))
+    found, before = [], torch.get_num_threads()
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        found.append((rewards.norms(d), *rewards.summed(d, torch.ones(5))))
+    torch.set_num_threads(before)
+    for first, *others in zip(*found, strict=True):
+        assert all(torch.equal(first, other) for other in others)
+
+
 def test_weights_must_fit():
     with pytest.raises(
         ValueError, match=r"\(2, 4\) do not fit weights of shape \(3,\)"

@@ -92,8 +92,8 @@ class CGSV(Mechanism):
         # cosine does not see lengths
         lengths = rewards.norms(round.updates)
         weights = state["weights"] * self.factors(lengths, round.gamma)
-        total = rewards.aggregate(round.updates, weights, lengths)  # eq. (1)
-        psi = cgsv.cosine(round.updates, total, lengths).cpu()  # eq. (3)
+        total, length, inner = rewards.summed(round.updates, weights, lengths)  # (1)
+        psi = cgsv.cosines(inner, lengths, length).cpu()  # eq. (3)
         phi = self._phi(weights, round, setting)  # eq. (2), or None
         value = psi if phi is None else phi
         r, new = state["weights"], state

@@ -96,8 +96,8 @@ def test_parts_can_be_chosen_and_unknown_ones_are_refused():
 
 def test_a_wrong_answer_stops_the_benchmark(monkeypatch):
     right = downloads.limits
-    monkeypatch.setattr(downloads, "limits", lambda magnitude, ascending, counts: right(
-        magnitude, ascending, (counts - 1).clamp(min=0)))
+    monkeypatch.setattr(downloads, "limits", lambda entries, counts, ties: right(
+        entries, (counts - 1).clamp(min=0), ties))
     result = call("--part", "server")
     assert result.exit_code == 1
     assert "'one sort a layer, ties kept' differs from" in result.output
