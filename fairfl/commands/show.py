@@ -48,8 +48,6 @@ def summary(history) -> list[str]:
     """The last round of a history, an agent a line, and the averages."""
     columns = {head: (scale * history[name][-1].double()).tolist()
                for name, head, scale in COLUMNS if name in history.names}
-    if "present" in history.names:
-        columns["rounds absent"] = (1 - history["present"]).sum(0).tolist()
     lines = ["agent" + "".join(f"{head:>14}" for head in columns)]
     for key, *values in zip(history.keys, *columns.values(), strict=True):
         lines.append(f"{key:>5}" + "".join(map(_cell, values)))
@@ -58,6 +56,11 @@ def summary(history) -> list[str]:
         server = 100 * history["server_test_accuracy"][-1]
         lines.append(f"test accuracy as downloaded: average {accuracy.mean():.1f} %, "
                      f"best {accuracy.max():.1f} %, server {server:.1f} %")
+    if "present" in history.names:
+        absent = (history["present"] == 0).sum(0).tolist()
+        each = ", ".join(f"{n} (agent {key})"
+                         for key, n in zip(history.keys, absent, strict=True))
+        lines.append(f"absent in {each} of {len(history['present'])} rounds")
     return lines
 
 
