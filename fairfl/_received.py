@@ -4,6 +4,7 @@ into one shape."""
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,6 +44,9 @@ def read(updates: Any, present: Any, setting: Setting, t: int, bad: str,
                 raise
             refused[key] = str(error)
     here = torch.tensor([key in found for key in keys])
+    if here.all() and isinstance(updates, Tensor | np.ndarray):
+        whole = _arrays.tensor(updates, "updates")
+        return whole.to(whole if model is None else model), here, refused  # no copy
     like = model if model is not None else next(iter(found.values()), torch.empty(0))
     rows = [found[key].to(like) for key in keys if key in found]
     return torch.stack(rows) if rows else like.new_zeros(0, d), here, refused
@@ -67,13 +71,13 @@ def losses(given: Any, keys: Keys, here: Tensor) -> Callable[[], Tensor] | None:
 
 def check_known(some: Iterable[str], keys: Keys) -> None:
     """ValueError unless all of these are agents' keys, and none comes twice."""
-    some = list(some)
+    left = dict.fromkeys(keys)
     for key in some:
-        if key not in keys:
-            raise ValueError(f"there is no agent {key!r}; known are "
+        if key not in left:
+            raise ValueError(f"agent {key!r} is named twice" if key in keys else
+                             f"there is no agent {key!r}; known are "
                              f"{', '.join(map(repr, keys))}")
-        if some.count(key) > 1:
-            raise ValueError(f"agent {key!r} is named twice")
+        del left[key]
 
 
 def _update(key: str, given: Any, dimension: int, t: int) -> Tensor:

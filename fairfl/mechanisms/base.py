@@ -48,10 +48,12 @@ class Setting:
         sizes that are not whole and positive, blocks that do not cover the vector."""
         keys, blocks = tuple(keys), tuple(blocks) or (slice(0, dimension),)
         _checks.whole(dimension=dimension)
+        met: set[str] = set()
         for key in keys:
-            if not isinstance(key, str) or keys.count(key) > 1:
+            if not isinstance(key, str) or key in met:
                 raise ValueError(f"agents' keys must be unique texts, not {key!r}"
-                                 f"{' twice' * (keys.count(key) > 1)}")
+                                 f"{' twice' * (key in met)}")
+            met.add(key)
         edges = [0, *(block.stop for block in blocks)]
         if [block.start for block in blocks] != edges[:-1] or edges[-1] != dimension:
             raise ValueError(f"blocks must cover the {dimension} entries in order")
