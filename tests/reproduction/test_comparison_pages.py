@@ -85,10 +85,35 @@ def test_reasons_are_asked_for_where_both_conventions_are_off(results):
     # 96 (97) and 94.03 in the paper
     write(results, plan.run(column, "cgsv-beta1", 0), far, trained=near)
     write(results, plan.run(column, "cgsv-beta2", 0), far)
-    assert row(results, column, "rr")[-1] == "b d"
+    assert row(results, column, "rr")[-1] == "d"
     assert row(results, column, "cgsv-beta1")[-1] == ""
     assert row(results, column, "cgsv-beta2")[-1] == "?"
     assert row(results, column, "eu")[-1] == ""
+
+
+def test_a_correlation_of_noise_needs_no_other_reason(results):
+    """Agents that differ by .05 points each: far below a standard error."""
+    write(results, plan.run(MNIST, "standalone", 0),
+          [0.9 + 0.01 * i for i in range(10)])
+    write(results, plan.run(MNIST, "cgsv-beta1", 0),
+          [0.96 + 0.0005 * ((7 * i) % 10) for i in range(10)])
+    assert row(results, MNIST, "cgsv-beta1")[-1] == "b"
+
+
+def test_the_authors_own_settings_stand_below_the_chosen_ones(results):
+    assert comparison.authors(PAPER, results) == []
+    for method, level in (("standalone", 0.8), ("fedavg", 0.9)):
+        run = plan.run(MNIST, method, 0, "earlier_published_code")
+        file = run.file.replace("runs/", "authors/")
+        write(results, run._replace(file=file), [level] * 10)
+    write(results, plan.run(MNIST, "fedavg", 0), [0.95] * 10)
+    found = comparison.authors(PAPER, results)
+    assert [line[:2] for line in found] == [
+        ("MNIST 10 UNI, Standalone", "the code before September 2024"),
+        ("MNIST 10 UNI, FedAvg", "chosen settings"),
+        ("MNIST 10 UNI, FedAvg", "the code before September 2024")]
+    assert [line[2][:2] for line in found] == [
+        ["91", "80.0\n(-11.0)"], ["93", "95.0\n(+2.0)"], ["93", "90.0\n(-3.0)"]]
 
 
 def test_distance_is_the_mean_of_what_is_recorded(results):

@@ -26,13 +26,14 @@ def test_spread(values, text):
 
 
 @pytest.mark.parametrize("differences, text", [
-    ([1.0], "above (1 of 1)"),
-    ([1.0, 0.1], "above (2 of 2)"),
-    ([-1.0, -0.1, -3], "below (3 of 3)"),
+    ([1.0], "undecided (above 1 of 1)"),  # one seed
+    ([1.0, 0.9], "above (2 of 2)"),
+    ([1.0, 0.1], "undecided (above 2 of 2)"),  # 90 %: -2.3 to 3.4
+    ([-1.0, -0.9, -1.3], "below (3 of 3)"),
     ([1.0, -0.1, 3], "undecided (above 2 of 3)"),
     ([1.0, 0.0], "undecided (above 1 of 2)"),
     ([0.0, 0.0], "undecided (above 0 of 2)"),
-    ([NAN, -2.0], "below (1 of 1)"),
+    ([NAN, -2.0, -2.0], "below (2 of 2)"),
     ([NAN], "undefined"),
 ])
 def test_sign(differences, text):

@@ -1,11 +1,12 @@
-"""The sentences of Xu et al. (2021) that name a number or an order of numbers. Page
-"Claims".
+"""The sentences of Xu et al. (2021) that name a number, an order of numbers or a
+theorem. Page "Claims".
 
-A sentence is taken at its word. What its numbers are is in `quantities`, what decides
-in `verdicts`.
+Where a sentence can be read in several ways, the reading that favours it is taken, and
+written beside it. What its numbers are is in `quantities`, `trends` and `theorems`;
+what decides is in `intervals` and `verdicts`.
 """
 
-from book.reproduction.pages import overhead
+from book.reproduction.pages import claims_figures, claims_tables
 from book.reproduction.pages.quantities import (
     BASELINES,
     COLUMNS,
@@ -13,145 +14,11 @@ from book.reproduction.pages.quantities import (
     OURS,
     RANGES,
     SAME,
-    ahead,
-    apart,
-    combined,
-    each,
-    grid,
     grid_mean,
     inside,
-    lowest,
-    named,
-    noise,
-    only_for,
-    outside,
-    sentence,
-    times,
 )
-from book.reproduction.pages.verdicts import Claim
 
 __all__ = ["BASELINES", "CLAIMS", "COLUMNS", "HIGH", "OURS", "RANGES", "SAME",
-           "combined", "grid_mean", "inside"]
+           "grid_mean", "inside"]
 
-_ACCURACY, _FAIRNESS, _TIME = (f"Sec. 4.2, {part}"
-                               for part in ("Predictive Performance", "Fairness",
-                                            "Time Overhead"))
-_HYPER = "Sec. 4.2, Hyperparameters"
-_IMPLIED = f"{_HYPER} (implied by naming ranges)"
-
-CLAIMS = (
-    Claim("accuracy-mean", _ACCURACY,
-          "the mechanism generally outperforms the baselines, by average accuracy",
-          "points that the best beta is above the best baseline",
-          ahead("mean", OURS, BASELINES), lambda x: x > 0,
-          "most"),
-    Claim("accuracy-best", _ACCURACY,
-          "the mechanism generally outperforms the baselines, by highest accuracy",
-          "points that the best beta is above the best baseline",
-          ahead("best", OURS, BASELINES), lambda x: x > 0,
-          "most"),
-    *sentence("mnist-cla",
-              "MNIST, CLA, 10 agents: average (highest) accuracy at beta = 1.5",
-              "mnist-10-cla",
-               "cgsv-beta1.5", "eci", 75, 95, 53, 94),
-    *sentence("cifar-cla",
-              "CIFAR-10, CLA, 10 agents: average (highest) accuracy at beta = 2",
-              "cifar10-10-cla",
-               "cgsv-beta2", "dw", 36, 54, 32, 47),
-    *sentence("mr", "MR: average (highest) accuracy at beta = 1", "mr-5-pow",
-              "cgsv-beta1", "rr", 62, 76, 63, 65),
-    Claim("eu-comparable", _ACCURACY,
-          "EU's average accuracy differs from FedAvg's and ECI's by less than 3 %",
-          "points apart", apart("eu", ("fedavg", "eci")), lambda x: x < 3),
-    Claim("eu-not-better", _ACCURACY,
-          "EU's average accuracy is not better than that of the mechanism",
-          "points that EU is above the best beta", ahead("mean", ["eu"], OURS),
-          lambda x: x <= 0),
-    Claim("eu-mnist-cla", _ACCURACY,
-          "MNIST, CLA, 10 agents: at beta = 1.5 the average is more than 20 % above "
-          "EU's",
-          "points above EU", ahead("mean", ["cgsv-beta1.5"], ["eu"], ["mnist-10-cla"]),
-          lambda x: x > 20),
-    Claim("fairness-high", _FAIRNESS,
-          "the mechanism's degree of fairness is above 80, for every beta on every "
-          "column",
-          "fairness", each("rho", OURS, COLUMNS), lambda x: x > HIGH),
-    Claim("fedavg-lowest", _FAIRNESS,
-          "FedAvg produces the lowest degree of fairness (-45.6)",
-          "lowest of another method less FedAvg's lowest", lowest("fedavg"),
-          lambda x: x >= 0),
-    Claim("eci-fairer", _FAIRNESS,
-          "ECI is fairer than the mechanism on MNIST with POW (10 and 20 agents) and "
-          "CLA (10)",
-          "points above the best beta",
-          ahead("rho", ["eci"], OURS, ["mnist-10-pow", "mnist-20-pow", "mnist-10-cla"]),
-          lambda x: x > 0),
-    Claim("nobody-else-fairer", f"{_FAIRNESS} (implied: only ECI is named)",
-          "no baseline but ECI is fairer",
-          "points that the mechanism's best beta is above the best baseline but ECI",
-          ahead("rho", OURS,
-                [method for method in BASELINES
-                 if method not in ("standalone", "eci")]),
-          lambda x: x >= 0),
-    Claim("eci-slower", _FAIRNESS,
-          "on these columns ECI's time overhead is over 100 times that of the "
-          "mechanism",
-          "times that of CGSV", times("eci", ["mnist-10-pow", "mnist-20-pow"]),
-          lambda x: x > 100, both=False),
-    Claim("cffl-less-fair", _FAIRNESS,
-          "CFFL is less fair than the mechanism and than ECI",
-          "points below the better of the two",
-          lambda source: [*named("ours", ahead("rho", OURS, ["cffl"])(source)),
-                          *named("ECI",
-                                 ahead("rho", ["eci"],
-                                       ["cffl"])(source))], lambda x: x > 0),
-    Claim("egalitarian", _FAIRNESS,
-          "q-FFL and RR, which are egalitarian, are less fair than the mechanism",
-          "points that the best beta is above the better of both",
-          ahead("rho", OURS, ["qffl", "rr"]),
-          lambda x: x > 0),
-    Claim("dw-only-pow", _FAIRNESS, "DW is fair for the POW partition only",
-          "points above 80 on POW, below 80 elsewhere", only_for("dw", "pow"),
-          lambda x: x > 0),
-    Claim("wrong-labels", "Sec. 3.4",
-          "the more labels are wrong, the lower psi and the sparser the reward: agents "
-          "4 and 5 before 1, 2, 3", "by how much the better agent is ahead", noise,
-          lambda x: x > 0, both=False),
-    Claim("ours-at-most", _TIME,
-          "the mechanism takes at most 0.4 times the training time",
-          "times the training",
-          each("ratio", ["cgsv-beta1"], overhead.COLUMNS), lambda x: x <= 0.4,
-          both=False),
-    Claim("eci-up-to", _TIME, "ECI takes up to 140 times the training time",
-          "times the training",
-          each("ratio", ["eci"], overhead.COLUMNS), lambda x: x >= 140, "any",
-          both=False),
-    Claim("cffl-at-most", _TIME, "CFFL takes at most 2 times the training time",
-          "times the training",
-          each("ratio", ["cffl"], overhead.COLUMNS), lambda x: x <= 2, both=False),
-    Claim("cffl-times", _TIME, "CFFL takes 5 to 6 times as long as the mechanism",
-          "times that of CGSV",
-          times("cffl"), lambda x: 5 <= x <= 6, both=False),
-    Claim("efficient", _TIME,
-          "the mechanism is much more efficient than ECI and CFFL: here, twice at "
-          "least",
-          "times that of CGSV", lambda source: [*named("ECI", times("eci")(source)),
-                                                *named("CFFL", times("cffl")(source))],
-          lambda x: x >= 2, both=False),
-    Claim("ranges-accuracy", _HYPER,
-          "alpha in [0.8, 1), beta in [1, 2], Gamma in [0.1, 1] give competitive "
-          "accuracy: here, above Standalone's on digits", "points above Standalone",
-          grid("gain"), lambda x: x > 0),
-    Claim("ranges-fairness", _HYPER,
-          "the same ranges give competitive fairness: here, above 80 on digits",
-          "fairness",
-          grid("rho"), lambda x: x > HIGH),
-    Claim("ranges-accuracy-outside", _IMPLIED,
-          "values outside of them give less accuracy",
-          "points that the mean over a range is above a value outside", outside("gain"),
-          lambda x: x > 0),
-    Claim("ranges-fairness-outside", _IMPLIED,
-          "values outside of them give less fairness",
-          "points that the mean over a range is above a value outside", outside("rho"),
-          lambda x: x > 0),
-)
+CLAIMS = (*claims_figures.CLAIMS, *claims_tables.CLAIMS)

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from book.reproduction import plan
 from book.reproduction.base import METHODS, TIMED
 from book.reproduction.pages import overhead, tables
+from book.reproduction.pages.intervals import Values, ends
 from book.reproduction.pages.markup import MISSING, rounded, spread
-from book.reproduction.pages.sources import Published, Recorded, Values
+from book.reproduction.pages.sources import Published, Recorded
 
 QUANTITIES = {"mean": "average accuracy", "best": "highest accuracy", "rho": "fairness"}
 # Differences in points that ask for a reason
@@ -17,13 +19,12 @@ LARGE = {"mean": 3.0, "best": 3.0, "rho": 10.0}
 # Why a number differs, where it is understood
 REASONS = {
     "a": "All agents download the same model, so their accuracies are equal and rho "
-    "is not defined. The published "
-    "numbers differ from agent to agent, as ours do after local training.",
-    "b": "Under UNI what the agents reach alone differs by chance only; rho is then "
-    "a correlation of noise.",
+    "is not defined. The published numbers differ from agent to agent, as ours do "
+    "after local training.",
+    "b": "What the agents reach alone, or with their rewards, differs by no more than "
+    "the noise of the test set; rho is then a correlation of noise.",
     "c": "The published code tests MR on positive reviews only, ours is a balanced "
-    "test set: other numbers must "
-    "come out.",
+    "test set: other numbers must come out.",
     "d": 'The paper does not define the method completely; ours is one reading of it '
     '(chapter "The competition").',
     "e": "Agents with equally many samples download everything under DW: it is FedAvg.",
@@ -46,27 +47,22 @@ class Compared(NamedTuple):
     def differences(self) -> list[float]:
         """Ours, averaged over the seeds, less the published one, for the conventions in
         which both are defined."""
-        means = (_mean(values) for values in (self.downloaded, self.trained))
-        return [
-            mean - self.published
-            for mean in means
-            if not math.isnan(mean - self.published)
-        ]
+        gaps = (_mean(values) - self.published
+                for values in (self.downloaded, self.trained))
+        return [gap for gap in gaps if not math.isnan(gap)]
 
 
 def _mean(values: Values) -> float:
-    known = [value for value in values.values() if not math.isnan(value)]
+    middles = [sum(ends(value)) / 2 for value in values.values()]
+    known = [value for value in middles if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
 
 
-def compared(
-    paper: Path, results: Path, quantity: str, method: str, column: str
-) -> Compared:
+def compared(paper: Path, results: Path, quantity: str, method: str, column: str,
+             variant: str = "") -> Compared:
     """A number of Table 1 or 2. quantity: a key of `QUANTITIES`."""
-    ours = (
-        getattr(Recorded(results, convention), quantity)(method, column)
-        for convention in tables.CONVENTIONS
-    )
+    ours = (getattr(Recorded(results, convention, variant), quantity)(method, column)
+            for convention in tables.CONVENTIONS)
     return Compared(_mean(getattr(Published(paper), quantity)(method, column)), *ours)
 
 
@@ -88,13 +84,12 @@ def reasons(results: Path, method: str, column: str, found: dict[str, Compared])
 
 def _reasons(results: Path, quantity: str, method: str, column: str) -> set[str]:
     partition = column.rpartition("-")[2]
-    record = next(
-        record
-        for seed in range(5)
-        if (record := tables.read(results, column, method, seed))
-    )
+    record = tables.cell(results, column, method).records[0]
+    clear = [number for convention in tables.CONVENTIONS
+             for number in Recorded(results, convention).clear_rho(method, column
+                                                                   ).values()]
     holds = {
-        "b": quantity == "rho" and partition == "uni",
+        "b": quantity == "rho" and all(map(math.isnan, clear)),
         "c": column.startswith("mr-"),
         "d": method in READINGS,
         "e": method == "dw" and partition != "pow" and quantity != "mean",
@@ -105,11 +100,8 @@ def _reasons(results: Path, quantity: str, method: str, column: str) -> set[str]
 
 HEADER = (
     "method",
-    *(
-        f"{name}, {part}"
-        for name in QUANTITIES.values()
-        for part in ("paper", *tables.CONVENTIONS)
-    ),
+    *(f"{name}, {part}" for name in QUANTITIES.values()
+      for part in ("paper", *tables.CONVENTIONS)),
     "seeds",
     "why",
 )
@@ -120,29 +112,38 @@ def rows(paper: Path, results: Path, column: str) -> list[list[str]]:
     below, the difference."""
     lines = []
     for method in METHODS:
-        found = {
-            quantity: compared(paper, results, quantity, method, column)
-            for quantity in QUANTITIES
-        }
-        cells = []
-        for quantity, one in found.items():
-            digits = 2 if quantity == "rho" else 0
-            cells.append(
-                MISSING if math.isnan(one.published) else f"{one.published:.{digits}f}"
-            )
-            cells += [
-                _ours(values, one.published) for values in (one.downloaded, one.trained)
-            ]
-        seeds = len(found["mean"].downloaded)
-        lines.append(
-            [
-                tables.method_label(method),
-                *cells,
-                str(seeds) if seeds else MISSING,
-                reasons(results, method, column, found),
-            ]
-        )
+        found = {quantity: compared(paper, results, quantity, method, column)
+                 for quantity in QUANTITIES}
+        lines.append([tables.method_label(method), *_cells(found),
+                      reasons(results, method, column, found)])
     return lines
+
+
+def _cells(found: dict[str, Compared]) -> list[str]:
+    """For each quantity the paper's number and ours in both conventions, then the
+    number of seeds."""
+    cells = []
+    for quantity, one in found.items():
+        digits = 2 if quantity == "rho" else 0
+        cells.append(MISSING if math.isnan(one.published)
+                     else f"{one.published:.{digits}f}")
+        cells += [_ours(values, one.published)
+                  for values in (one.downloaded, one.trained)]
+    seeds = len(found["mean"].downloaded)
+    return [*cells, str(seeds) if seeds else MISSING]
+
+
+def authors(paper: Path, results: Path) -> list[tuple[str, str, list[str]]]:
+    """What is recorded under the authors' own settings beside the paper, for
+    `markup.grouped`: (column and method, setting, cells as in `HEADER`)."""
+    return [(f"{tables.column_label(column)}, {tables.method_label(method)}", what,
+             _cells({quantity: compared(paper, results, quantity, method, column,
+                                        variant) for quantity in QUANTITIES}))
+            for column in plan.COLUMNS for method in METHODS
+            for variant, what in {"": "chosen settings", **tables.AUTHORS}.items()
+            if tables.recorded_seeds(results, column, method, variant)
+            and any(tables.recorded_seeds(results, column, method, name)
+                    for name in tables.AUTHORS)]
 
 
 def _ours(values: Values, published: float) -> str:
@@ -159,14 +160,10 @@ def distance(
     where there is none."""
     found = {}
     for convention in tables.CONVENTIONS:
-        pairs = (
-            compared(paper, results, quantity, method, column) for column in columns
-        )
-        known = [
-            abs(gap)
-            for one in pairs
-            if not math.isnan(gap := _mean(getattr(one, convention)) - one.published)
-        ]
+        pairs = (compared(paper, results, quantity, method, column)
+                 for column in columns)
+        gaps = (_mean(getattr(one, convention)) - one.published for one in pairs)
+        known = [abs(gap) for gap in gaps if not math.isnan(gap)]
         found[convention] = sum(known) / len(known) if known else math.nan
     return found
 
@@ -177,14 +174,10 @@ def overheads(paper: Path, results: Path) -> list[list[str]]:
     published, recorded = Published(paper), Recorded(results)
     lines = []
     for method in TIMED:
-        pairs = (
-            (published.ratio(method, column), recorded.ratio(method, column))
-            for column in overhead.COLUMNS
-        )
-        cells = (
-            f"{_written(theirs, '{:g}'.format)}\n{_written(ours, rounded)}"
-            for theirs, ours in pairs
-        )
+        pairs = ((published.timed("ratio", method, column),
+                  recorded.ratio(method, column)) for column in overhead.COLUMNS)
+        cells = (f"{_written(theirs, '{:g}'.format)}\n{_written(ours, rounded)}"
+                 for theirs, ours in pairs)
         lines.append([tables.method_label(method), *cells])
     return lines
 

@@ -97,8 +97,8 @@ def spread(numbers: Iterable[float], digits: int = 1) -> str:
 
 def rounded(number: float) -> str:
     """Two digits, without an exponent from 0.0001 up: 0.0063, 1.2, 140."""
-    if number == 0 or math.isnan(number):
-        return "0" if number == 0 else UNDEFINED
+    if abs(number) < 1e-12 or math.isnan(number):  # 0.1 + 0.2 - 0.3 is 0 here
+        return UNDEFINED if math.isnan(number) else "0"
     digits = 1 - math.floor(math.log10(abs(number)))
     return (
         f"{number:.1e}"

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from book.reproduction.pages.intervals import half_a_unit
 from fairfl.runs.records import Record
 
 COLUMNS = (
@@ -68,7 +69,7 @@ def implied_training(paper: Path) -> list[Implied]:
             Decimal(row["overhead_seconds"]),
             Decimal(row["overhead_over_training"]),
         )
-        over, under = (_half_a_unit(number) for number in (overhead, ratio))
+        over, under = (half_a_unit(number) for number in (overhead, ratio))
         column = f"{row['dataset'].lower().replace('-', '')}-{row['agents']}"
         found.append(
             Implied(
@@ -80,11 +81,6 @@ def implied_training(paper: Path) -> list[Implied]:
             )
         )
     return found
-
-
-def _half_a_unit(number: Decimal) -> Decimal:
-    """Of the last digit."""
-    return Decimal(5).scaleb(number.as_tuple().exponent - 1)
 
 
 def at_odds(implied: list[Implied]) -> list[Implied]:

@@ -1,20 +1,24 @@
-"""What the claims of the paper compare: items from a source of numbers. Page "Claims".
+"""What the claims on the tables of the paper compare: items from a source of numbers.
+Page "Claims"; what the claims on its figures compare is in `trends`.
 
 Each function returns one of a source, which returns the items that a claim is judged
 by. Where a sentence leaves something open, it is taken in the way that favours it:
 among the degrees of altruism the best one counts.
+
+An accuracy has the margin of one standard error of the test set, at the level of the
+two that are compared. Fairness has none; it counts where it rests on more than noise.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import product
 
 from book.reproduction import plan
 from book.reproduction.base import METHODS
 from book.reproduction.pages import overhead
-from book.reproduction.pages.sources import Source, Values
+from book.reproduction.pages.intervals import Interval, Values, ends, extreme
+from book.reproduction.pages.sources import Source
 from book.reproduction.pages.tables import column_label, method_label
-from book.reproduction.pages.verdicts import Claim, Item
+from book.reproduction.pages.verdicts import Item
 
 COLUMNS = tuple(column.name
                 for column in (*plan.MNIST_10, *plan.MNIST_20, *plan.CIFAR_10,
@@ -25,9 +29,10 @@ BASELINES = tuple(method for method in METHODS if method not in OURS)
 # that number
 SAME = 2.0
 HIGH = 80.0  # the degree of fairness that the text calls high
+Items = Callable[[Source], list[Item]]
 
 
-def combined(function: Callable[..., float], *several: Values) -> Values:
+def combined(function: Callable, *several: Values) -> Values:
     """A number from the numbers of the same seed; for the seeds that all of them
     have."""
     seeds = set.intersection(*(set(values) for values in several)) if several else set()
@@ -35,78 +40,101 @@ def combined(function: Callable[..., float], *several: Values) -> Values:
             for seed in sorted(seeds)}
 
 
-def _minus(left: Values, right: Values) -> Values:
+def minus(left: Values, right: Values) -> Values:
     return combined(lambda a, b: a - b, left, right)
 
 
-def _over(left: Values, right: Values) -> Values:
+def over(left: Values, right: Values) -> Values:
     return combined(lambda a, b: a / b, left, right)
 
 
-def _top(several: Sequence[Values]) -> Values:
-    """The largest of those that are defined."""
-    return combined(lambda
-                    *x: max((a for a in x if not math.isnan(a)), default=math.nan),
-                    *several)
+def top(several: Sequence[Values]) -> Values:
+    """The largest of those that are defined, for the seeds that all have."""
+    return combined(lambda *x: extreme(x), *several)
 
 
-def _bottom(several: Sequence[Values]) -> Values:
-    """The smallest of what is there and defined, whichever it is."""
-    seeds = sorted({seed for values in several for seed in values})
-    there = {seed: [values[seed] for values in several if seed in values]
-             for seed in seeds}
-    return {seed: min((a for a in x if not math.isnan(a)), default=math.nan)
-            for seed, x in there.items()}
+def margin(source: Source, column: str, *several: Values) -> float:
+    """One standard error of the test set at the mean of all these accuracies."""
+    middles = [sum(ends(x)) / 2 for values in several for x in values.values()]
+    return source.margin(column, sum(middles) / len(middles)) if middles else 0.0
 
 
 def ahead(quantity: str, methods: Sequence[str], others: Sequence[str],
-          columns: Sequence[str] = COLUMNS):
-    """In each column, how far the best of `methods` lies above the best of `others`."""
+          columns: Sequence[str] = COLUMNS) -> Items:
+    """In each column, how far the best of `methods` lies above the best of `others`.
+    quantity: "mean", "best" or "clear_rho"."""
 
     def items(source: Source) -> list[Item]:
         get = getattr(source, quantity)
-        return [Item(column_label(column),
-                     _minus(_top([get(method, column) for method in methods]),
-                            _top([get(other, column) for other in others])))
-                for column in columns]
+        found = []
+        for column in columns:
+            ours, theirs = (top([get(method, column) for method in side])
+                            for side in (methods, others))
+            error = (0.0 if quantity == "clear_rho"
+                     else margin(source, column, ours, theirs))
+            found.append(Item(column_label(column), minus(ours, theirs), error))
+        return found
 
     return items
 
 
-def apart(method: str, others: Sequence[str]):
-    """How far a method's average accuracy is from that of each of `others`."""
+def behind(method: str, others: Sequence[str], quantity: str,
+           columns: Sequence[str] = COLUMNS) -> Items:
+    """In each column, how far a method lies below the best of `others`."""
+    above = ahead(quantity, [method], others, columns)
 
     def items(source: Source) -> list[Item]:
-        return [Item(f"{column_label(column)}: {method_label(other)}",
-                     combined(lambda a, b: abs(a - b), source.mean(method, column),
-                              source.mean(other, column))) for column in COLUMNS
-                for other in others]
+        return [item._replace(values=combined(lambda a: -1 * a, item.values))
+                for item in above(source)]
 
     return items
 
 
-def each(quantity: str, methods: Sequence[str], columns: Sequence[str]):
+def apart(method: str, others: Sequence[str], columns: Sequence[str] = COLUMNS
+          ) -> Items:
+    """How far a method's average accuracy is from that of each of `others`; above it is
+    positive."""
+
+    def items(source: Source) -> list[Item]:
+        found = []
+        for column in columns:
+            ours = source.mean(method, column)
+            for other in others:
+                theirs = source.mean(other, column)
+                found.append(Item(f"{column_label(column)}: {method_label(other)}",
+                                  minus(ours, theirs),
+                                  margin(source, column, ours, theirs)))
+        return found
+
+    return items
+
+
+def each(get: Callable[[Source, str, str], Values], methods: Sequence[str],
+         columns: Sequence[str]) -> Items:
+    """A number of each method in each column; get(source, method, column)."""
+
     def items(source: Source) -> list[Item]:
         return [Item(column_label(column)
                      + (f": {method_label(method)}" if len(methods) > 1 else ""),
-                     getattr(source, quantity)(method, column)) for column in columns
+                     get(source, method, column)) for column in columns
                 for method in methods]
 
     return items
 
 
-def times(method: str, columns: Sequence[str] = overhead.COLUMNS):
-    """In each column, a method's time over that of CGSV."""
+def times(method: str, columns: Sequence[str] = overhead.COLUMNS) -> Items:
+    """In each column, a method's time over that of CGSV, round by round."""
 
     def items(source: Source) -> list[Item]:
-        return [Item(column_label(column),
-                     _over(source.seconds(method, column),
-                           source.seconds("cgsv-beta1", column))) for column in columns]
+        return [Item(f"{column_label(column)}, {method_label(method)}",
+                     over(source.timed("seconds", method, column),
+                          source.timed("seconds", "cgsv-beta1", column)))
+                for column in columns]
 
     return items
 
 
-def quoted(column: str, ours: str, baseline: str, *quoted: float):
+def quoted(column: str, ours: str, baseline: str, *quoted: float) -> Items:
     """Average and highest accuracy of two methods less what the text says they are."""
 
     def items(source: Source) -> list[Item]:
@@ -114,56 +142,39 @@ def quoted(column: str, ours: str, baseline: str, *quoted: float):
                   getattr(source, quantity)(method, column))
                  for method in (ours, baseline)
                  for quantity, name in (("mean", "average"), ("best", "highest"))]
-        return [Item(what, combined(lambda a, number=number: a - number, values))
+        return [Item(what, combined(lambda a, number=number: a - number, values),
+                     margin(source, column, values))
                 for (what, values), number in zip(found, quoted, strict=True)]
 
     return items
 
 
-def sentence(name: str, text: str, column: str, ours: str, baseline: str,
-             *numbers: float) -> list[Claim]:
-    """On this column our mechanism reaches so much, the best-performing baseline is
-    this one and reaches so much."""
-    where = "Sec. 4.2, Predictive Performance"
-    others = [other for other in BASELINES if other not in (baseline, "standalone")]
-    a, b, c, d = numbers
-    rival = method_label(baseline)
-    return [
-        Claim(f"{name}-numbers", where,
-              f"{text} is {a:g} ({b:g}), of {rival} {c:g} ({d:g})",
-              "points above the number in the text",
-              quoted(column, ours, baseline, *numbers),
-              lambda x: abs(x) <= SAME),
-        Claim(f"{name}-baseline", where,
-              f"the best-performing baseline there, by the average, is {rival}",
-              "points above the best of the other baselines",
-              ahead("mean", [baseline], others, [column]),
-              lambda x: x >= 0),
-        Claim(f"{name}-ahead", where,
-              f"{text} is better than that of {rival}, by the average",
-              f"points above {rival}", ahead("mean", [ours], [baseline], [column]),
-              lambda x: x > 0),
-    ]
-
-
-def lowest(method: str):
-    """The lowest fairness of any other method less the lowest of this one, over all
-    columns."""
+def both(first: Items, second: Items, *names: str) -> Items:
+    """The items of two, with the names of the two behind them."""
 
     def items(source: Source) -> list[Item]:
-        lowest = {other: _bottom([source.rho(other, column) for column in COLUMNS])
-                  for other in METHODS if other != "standalone"}
-        return [Item(method_label(other), _minus(values, lowest[method]))
-                for other, values in lowest.items() if other != method]
+        return [item._replace(what=f"{item.what}, {name}")
+                for part, name in zip((first, second), names, strict=True)
+                for item in part(source)]
 
     return items
 
 
-def named(name: str, items: list[Item]) -> list[Item]:
-    return [Item(f"{item.what}, {name}", item.values) for item in items]
+def lowest(method: str, number: float) -> Items:
+    """The lowest fairness of a method over all columns, less a number."""
+
+    def items(source: Source) -> list[Item]:
+        several = [source.clear_rho(method, column) for column in COLUMNS]
+        seeds = sorted({seed for values in several for seed in values})
+        return [Item(method_label(method),
+                     {seed: extreme([values[seed] for values in several
+                                     if seed in values], largest=False) - number
+                      for seed in seeds})]
+
+    return items
 
 
-def only_for(method: str, partition: str):
+def only_for(method: str, partition: str) -> Items:
     """By how much fairness is high where the partition is this one, and is not where it
     is another one."""
 
@@ -171,33 +182,50 @@ def only_for(method: str, partition: str):
         signs = {column: 1 if column.endswith(partition) else -1 for column in COLUMNS}
         return [Item(column_label(column),
                      combined(lambda a, sign=sign: sign * (a - HIGH),
-                              source.rho(method, column)))
+                              source.clear_rho(method, column)))
                 for column, sign in signs.items()]
 
     return items
 
 
-def noise(source: Source) -> list[Item]:
-    order = ((4, 1), (5, 1), (1, 2), (2, 3))
-    return [Item(f"{quantity}, agents {better} and {worse}",
-                 combined(lambda a, b, sign=sign: sign * (a - b),
-                          source.noise(quantity, better),
-                          source.noise(quantity, worse)))
-            for quantity, sign in (("psi", 1), ("sparsity", -1))
-            for better, worse in order]
+def favoured(columns: Sequence[str], others: Sequence[str], quantity: str) -> Items:
+    """How much more the best beta is ahead of the best baseline in `columns` than in
+    `others`, on average."""
+    inside, outside = (ahead(quantity, OURS, BASELINES, part)
+                       for part in (columns, others))
+
+    def items(source: Source) -> list[Item]:
+        found = inside(source), outside(source)
+        means = [combined(_mean, *(item.values for item in part)) for part in found]
+        error = max(item.margin or 0.0 for part in found for item in part)
+        names = " and ".join(column_label(column) for column in columns)
+        return [Item(names, minus(*means), error)]
+
+    return items
+
+
+def _mean(*numbers):
+    low, high = (sum(end) / len(numbers)
+                 for end in zip(*map(ends, numbers), strict=True))
+    return Interval(low, high) if isinstance(numbers[0], Interval) else low
 
 
 RANGES = {"alpha": lambda x: 0.8 <= x < 1, "gamma": lambda x: 0.1 <= x <= 1,
           "beta": lambda x: 1 <= x <= 2}
 
 
-def grid(quantity: str):
-    """All points of the grid that lie in the three ranges."""
+def grid(quantity: str) -> Items:
+    """All points of the grid that lie in the three ranges. quantity: "gain" or
+    "clear_rho"."""
 
     def items(source: Source) -> list[Item]:
-        return [Item(f"alpha {a:g}, Gamma {g:g}, beta {b:g}",
-                     source.grid(quantity, a, g, b))
-                for a, g, b in product(*inside().values())]
+        found = []
+        for a, g, b in product(*inside().values()):
+            values = source.grid(quantity, a, g, b)
+            error = (margin(source, "digits", source.grid("mean", a, g, b))
+                     if quantity == "gain" else 0.0)
+            found.append(Item(f"alpha {a:g}, Gamma {g:g}, beta {b:g}", values, error))
+        return found
 
     return items
 
@@ -206,21 +234,6 @@ def inside() -> dict[str, list[float]]:
     """The values of the grid that lie in the ranges, by the hyperparameter."""
     return {name: [x for x in values if RANGES[name](x)]
             for name, values in plan.GRID.items()}
-
-
-def outside(quantity: str):
-    """For each value outside of a range: the mean over all points inside less the mean
-    over the points where only this hyperparameter has that value."""
-
-    def items(source: Source) -> list[Item]:
-        within = grid_mean(source, quantity, inside())
-        return [Item(f"{name} = {x:g}",
-                     _minus(within,
-                            grid_mean(source, quantity, {**inside(), name: [x]})))
-                for name, values in plan.GRID.items() for x in values
-                if not RANGES[name](x)]
-
-    return items
 
 
 def grid_mean(source: Source, quantity: str, values: dict[str, list[float]]) -> Values:

@@ -1,5 +1,6 @@
 """Cells of the tables as text, and Tables 1 and 2 beside the paper's."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from book.reproduction import plan
 from book.reproduction.base import METHODS, Column
+from book.reproduction.pages.intervals import CANNOT_TELL, HOLDS, word
 from book.reproduction.pages.markup import MISSING, UNDEFINED, grouped, spread
 from book.reproduction.pages.tables import (
     Cell,
@@ -53,16 +55,19 @@ def published_fairness(numbers: dict[str, float] | None) -> str:
     return f"{numbers['pearson_rho']:.0f}" if numbers else MISSING
 
 
-def sign(differences: Tensor) -> str:
-    """What differences on some seeds, (S,), say: "above (3 of 3)", "below (3 of 3)", or
-    that the seeds do not agree, "undecided (above 2 of 3)"."""
-    defined = differences[~differences.isnan()]
-    if not len(defined):
+def sign(differences: Tensor, margin: float = 0.0) -> str:
+    """What differences on some seeds, (S,), say: "above (3 of 3)" or "below (3 of 3)",
+    with the seeds of that sign, if their whole t interval is beyond the margin, else
+    "undecided (above 2 of 3)"."""
+    defined = differences[~differences.isnan()].tolist()
+    if not defined:
         return UNDEFINED
-    above, below, of = int((defined > 0).sum()), int((defined < 0).sum()), len(defined)
-    if of in (above, below):
-        return f"{'above' if above else 'below'} ({of} of {of})"
-    return f"undecided (above {above} of {of})"
+    of = len(defined)
+    above, below = (sum(sign * number > 0 for number in defined) for sign in (1, -1))
+    found = word(defined, 0.0, math.inf, margin)
+    if found == CANNOT_TELL:
+        return f"undecided (above {above} of {of})"
+    return f"above ({above} of {of})" if found == HOLDS else f"below ({below} of {of})"
 
 
 TABLES: dict[str, tuple[Callable, Callable]] = {

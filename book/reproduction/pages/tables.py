@@ -6,7 +6,7 @@ Accuracies are in percent, agents last; a cell without a record is None, never a
 
 import csv
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,24 +22,14 @@ from fairfl.runs.records import Record
 
 # Methods and data sets as the published tables call them
 PUBLISHED_METHODS = {
-    "standalone": "Standalone",
-    "fedavg": "FedAvg",
-    "qffl": "q-FFL",
-    "cffl": "CFFL",
-    "eci": "ECI",
-    "dw": "DW",
-    "rr": "RR",
-    "eu": "EU",
-    "cgsv": "CGSV",
-}
-PUBLISHED_DATASETS = {
-    "mnist": "MNIST",
-    "cifar10": "CIFAR-10",
-    "mr": "MR",
-    "sst": "SST",
-    "digits": "digits",
-}
+    "standalone": "Standalone", "fedavg": "FedAvg", "qffl": "q-FFL", "cffl": "CFFL",
+    "eci": "ECI", "dw": "DW", "rr": "RR", "eu": "EU", "cgsv": "CGSV"}
+PUBLISHED_DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "mr": "MR", "sst": "SST",
+                      "digits": "digits"}
 CONVENTIONS = {"downloaded": "test_accuracy", "trained": "trained_test_accuracy"}
+# Variants with the authors' own settings
+AUTHORS = {"earlier_published_code": "the code before September 2024",
+           "published_code": "the code since then"}
 
 
 class Cell(NamedTuple):
@@ -88,9 +78,8 @@ class Cell(NamedTuple):
         Raises:
             KeyError: it is not recorded.
         """
-        return torch.stack(
-            [record.history[name][-1].double() for record in self.records]
-        )
+        return torch.stack([record.history[name][-1].double()
+                            for record in self.records])
 
     def _with_alone(self, function) -> Tensor:
         if self.alone is None:
@@ -104,7 +93,7 @@ def cell(
     method: str,
     convention: str = "downloaded",
     variant: str = "",
-    seeds: tuple[int, ...] = tuple(range(5)),
+    seeds: Sequence[int] | None = None,
 ) -> Cell | None:
     """What is recorded of a method (a key of `METHODS`) on a column (a key of
     `plan.COLUMNS`); None: nothing.
@@ -112,7 +101,9 @@ def cell(
     Args:
         convention: "downloaded", the agents' models after the last download, or
             "trained", after the last local training and before that download.
-        variant: of the runs, see `plan`.
+        variant: of the runs, see `plan`. With the authors' settings the agents alone
+            have them, too.
+        seeds: those that are recorded.
 
     Raises:
         ValueError: an unknown column, method or convention.
@@ -120,54 +111,68 @@ def cell(
     column = _column(column)
     if method not in METHODS | TIMED or convention not in CONVENTIONS:
         raise ValueError(f"unknown method {method!r} or convention {convention!r}")
-    found = {
-        seed: record
-        for seed in seeds
-        if (record := read(results, column, method, seed, variant))
-    }
+    if seeds is None:
+        seeds = recorded_seeds(results, column, method, variant)
+    found = {seed: record for seed in seeds
+             if (record := read(results, column, method, seed, variant))}
     if not found:
         return None
-    alone = {seed: read(results, column, "standalone", seed) for seed in found}
+    own = variant if variant in AUTHORS else ""
+    alone = {seed: read(results, column, "standalone", seed, own) for seed in found}
     return Cell(
-        tuple(found),
-        _accuracies(found.values(), convention),
+        tuple(found), _accuracies(found.values(), convention),
         _accuracies(alone.values(), "downloaded") if all(alone.values()) else None,
-        tuple(found.values()),
-    )
+        tuple(found.values()))
 
 
 def differences(
     ours: Cell, other: Cell, of: Callable[[Cell], Tensor] = lambda found: found.mean
 ) -> Tensor:
-    """of(ours) - of(other) for each seed that both have, (S,): two methods on the same
-    agents from the same start.
-
-    Args:
-        of: one number a seed, the average accuracy unless something else is asked for.
-    """
-    a, b = (
-        dict(zip(found.seeds, of(found).tolist(), strict=True))
-        for found in (ours, other)
-    )
-    return torch.tensor(
-        [a[seed] - b[seed] for seed in a if seed in b], dtype=torch.float64
-    )
+    """of(ours) - of(other), one number a seed, for each seed that both have, (S,): two
+    methods on the same agents from the same start."""
+    a, b = (dict(zip(found.seeds, of(found).tolist(), strict=True))
+            for found in (ours, other))
+    return torch.tensor([a[seed] - b[seed] for seed in a if seed in b],
+                        dtype=torch.float64)
 
 
 def read(
     results: str | Path, column: str | Column, method: str, seed: int, variant: str = ""
 ) -> Record | None:
     """The record of one run, or None."""
-    name = "-".join(
-        [_column(column).name, method, *([variant] if variant else []), f"seed{seed}"]
-    )
-    file = Path(results) / f"runs/{name}.json"
+    return load(Path(results) / f"{_name(results, column, method, variant)}{seed}.json")
+
+
+def recorded_seeds(
+    results: str | Path, column: str | Column, method: str, variant: str = ""
+) -> tuple[int, ...]:
+    """The seeds of which there is a record."""
+    return seeds_of(Path(results), _name(results, column, method, variant))
+
+
+def seeds_of(results: Path, name: str) -> tuple[int, ...]:
+    """The numbers k for which there is a file `name`k.json."""
+    folder, start = (results / name).parent, Path(name).name
+    rests = (file.stem.removeprefix(start) for file in folder.glob(f"{start}*.json"))
+    return tuple(sorted(int(rest) for rest in rests if rest.isdecimal()))
+
+
+def _name(results: str | Path, column: str | Column, method: str, variant: str) -> str:
+    """Runs of `anew` take the place of `plan`'s when a column has all methods."""
+    column = _column(column).name
+    anew = (Path(results) / f"tables/{column}-{name}-seed0.json" for name in METHODS)
+    folder = ("authors" if variant in AUTHORS
+              else "tables" if all(file.exists() for file in anew) else "runs")
+    return "-".join([f"{folder}/{column}", method, *filter(None, [variant]), "seed"])
+
+
+def load(file: Path) -> Record | None:
+    """A record, or None. One that was written anew is read anew."""
     return _load(file, file.stat().st_mtime_ns) if file.exists() else None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)
 def _load(file: Path, changed: int) -> Record:
-    """`changed` lets a record that was written anew be read anew."""
     return records.load(file)
 
 
@@ -175,22 +180,29 @@ def _column(column: str | Column) -> Column:
     if isinstance(column, Column):
         return column
     if column not in plan.COLUMNS:
-        raise ValueError(
-            f"unknown column {column!r}; known are {', '.join(plan.COLUMNS)}"
-        )
+        raise ValueError(f"unknown column {column!r}; known are "
+                         f"{', '.join(plan.COLUMNS)}")
     return plan.COLUMNS[column]
 
 
 def _accuracies(found, convention: str) -> Tensor:
-    return 100 * torch.stack(
-        [record.history[CONVENTIONS[convention]][-1].double() for record in found]
-    )
+    return 100 * torch.stack([record.history[CONVENTIONS[convention]][-1].double()
+                              for record in found])
 
 
-@cache
 def published(paper: Path, table: str) -> dict[tuple[str, str, str], dict[str, float]]:
     """A published table: (method, beta or "", column's name) -> its numbers by the
     names of the CSV's columns.
+
+    Args: see `printed`.
+    """
+    return {key: {name: float(text) for name, text in row.items()}
+            for key, row in printed(paper, table).items()}
+
+
+@cache
+def printed(paper: Path, table: str) -> dict[tuple[str, str, str], dict[str, str]]:
+    """The same with the digits that are printed.
 
     Args:
         paper: the folder ``data/paper``.
@@ -202,13 +214,10 @@ def published(paper: Path, table: str) -> dict[tuple[str, str, str], dict[str, f
     datasets = {name: key for key, name in PUBLISHED_DATASETS.items()}
     found = {}
     for row in rows:
-        names = [
-            datasets[row.pop("dataset")],
-            row.pop("agents"),
-            (row.pop("partition", "") or "").lower(),
-        ]
+        names = [datasets[row.pop("dataset")], row.pop("agents"),
+                 (row.pop("partition", "") or "").lower()]
         key = row.pop("method"), row.pop("beta", ""), "-".join(filter(None, names))
-        found[key] = {name: float(value) for name, value in row.items() if value}
+        found[key] = {name: text for name, text in row.items() if text}
     return found
 
 
@@ -216,9 +225,8 @@ def as_published(method: str) -> tuple[str, str]:
     """The method and its beta as the published tables write them: "cgsv-beta1.2" ->
     ("CGSV", "1.2")."""
     mechanism, options = {**METHODS, **TIMED}[method]
-    return PUBLISHED_METHODS[
-        mechanism
-    ], f"{options['beta']:g}" if "beta" in options else ""
+    beta = f"{options['beta']:g}" if "beta" in options else ""
+    return PUBLISHED_METHODS[mechanism], beta
 
 
 def method_label(method: str) -> str:
@@ -233,7 +241,6 @@ def method_label(method: str) -> str:
 
 def column_label(column: str | Column) -> str:
     """ "mnist-10-cla" -> "MNIST 10 CLA"."""
-    dataset, agents, partition = (
-        column.name if isinstance(column, Column) else column
-    ).split("-")
+    name = column.name if isinstance(column, Column) else column
+    dataset, agents, partition = name.split("-")
     return f"{PUBLISHED_DATASETS[dataset]} {agents} {partition.upper()}"

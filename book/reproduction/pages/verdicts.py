@@ -1,24 +1,37 @@
 """How a claim is judged by a source of numbers. Page "Claims".
 
-A claim turns a source into items, a number each, and says which numbers bear it out. So
-the same few lines judge a sentence by the paper's own tables and by the records. Nobody
-types a verdict.
+A claim turns a source into items, one or more numbers each, and says between which ends
+they lie if it is true. So the same few lines judge a sentence by the paper's own tables
+and by the records. Nobody types a verdict.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import NamedTuple
 
+from book.reproduction.pages.intervals import (
+    CANNOT_TELL,
+    FAILS,
+    HOLDS,
+    Interval,
+    Values,
+    defined,
+    ends,
+    over_seeds,
+    together,
+    word,
+)
 from book.reproduction.pages.markup import rounded
-from book.reproduction.pages.sources import Source, Values
+from book.reproduction.pages.sources import Source
 
 
 class Item(NamedTuple):
-    """One of the numbers that a claim is about."""
+    """One of the numbers that a claim is about. margin: see `intervals.word`."""
 
     what: str
     values: Values
+    margin: float | None = 0.0
 
 
 class Claim(NamedTuple):
@@ -27,9 +40,12 @@ class Claim(NamedTuple):
     Attributes:
         where: in the paper. says: what it says, in our words. measure: what the items'
             numbers are.
-        bears_out: whether a number does what the sentence says.
-        needed: how many items must: "all", "any" or "most", more than half.
+        low, high: the numbers lie between them if the claim is true.
+        needed: how many items must: "all", "any" or "most".
         both: whether the two conventions of evaluation may judge it differently.
+        repeats: what an item has several numbers of.
+        reading: how we take it, where the sentence leaves that open, or what no record
+            can show.
     """
 
     name: str
@@ -37,136 +53,163 @@ class Claim(NamedTuple):
     says: str
     measure: str
     items: Callable[[Source], list[Item]]
-    bears_out: Callable[[float], bool]
+    low: float = -math.inf
+    high: float = math.inf
     needed: str = "all"
     both: bool = True
+    repeats: str = "seed"
+    reading: str = ""
+
+
+class Judged(NamedTuple):
+    """An item and its word. why: the reason if it says nothing, "" otherwise."""
+
+    item: Item
+    word: str
+    why: str
+
+    @property
+    def numbers(self) -> list:
+        """Those that are defined."""
+        return [value for value in self.item.values.values() if defined(value)]
+
+    @property
+    def mean(self) -> float:
+        middles = [sum(ends(number)) / 2 for number in self.numbers]
+        return sum(middles) / len(middles)
 
 
 class Verdict(NamedTuple):
-    """What a source says of a claim.
+    """What a source says of a claim: a word, and the items behind it."""
 
-    Attributes:
-        state: "holds" or "fails" (with "so far" where the missing items could change
-            that), "seeds disagree", "not defined", or the source's word for what it
-            does not have.
-        borne_out, refuted, split: items (the name and the mean over the seeds) for
-            which all seeds, no seed, some seeds bear the claim out. undefined, missing:
-            how many others there are.
-        seeds: the fewest and the most of an item.
-    """
+    word: str
+    items: tuple[Judged, ...]
+    absent: str  # the source's word for what it does not have
 
-    state: str
-    borne_out: tuple[tuple[str, float], ...] = ()
-    refuted: tuple[tuple[str, float], ...] = ()
-    split: tuple[tuple[str, float], ...] = ()
-    undefined: int = 0
-    missing: int = 0
-    seeds: tuple[int, int] = (0, 0)
+    def of(self, word: str) -> list[Judged]:
+        return [one for one in self.items if one.word == word]
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """The fewest and the most of an item that has numbers."""
+        counts = [len(one.numbers) for one in self.items if one.numbers]
+        return min(counts, default=0), max(counts, default=0)
+
+
+ONE, NOISE = "one seed", "within the noise"
 
 
 def judge(claim: Claim, source: Source) -> Verdict:
-    """The verdict of a source. An item is borne out if it is for every seed, refuted if
-    it is for none."""
-    yes, no, split, undefined, missing, counts = [], [], [], 0, 0, []
-    for what, values in claim.items(source):
-        known = [value for value in values.values() if not math.isnan(value)]
-        if not values:
-            missing += 1
-        elif not known:
-            undefined += 1
-        else:
-            counts.append(len(known))
-            votes = {claim.bears_out(value) for value in known}
-            side = split if len(votes) == 2 else yes if votes.pop() else no
-            side.append((what, sum(known) / len(known)))
-    state = (
-        _state(claim.needed, len(yes), len(no), len(split), undefined, missing)
-        or source.absent
-    )
-    return Verdict(
-        state,
-        tuple(yes),
-        tuple(no),
-        tuple(split),
-        undefined,
-        missing,
-        (min(counts, default=0), max(counts, default=0)),
-    )
+    """The verdict of a source."""
+    return _judge(claim, claim.items(source), source.absent)
 
 
-def _state(
-    needed: str, yes: int, no: int, split: int, undefined: int, missing: int
-) -> str:
-    known = yes + no + split
-    if not known:
-        return "not defined" if undefined else ""
-    if needed == "all" and no or needed == "any" and not (yes or split or missing):
-        return "fails"
-    if needed == "any" and yes:
-        return "holds"
-    if needed == "most":
-        half = (known + missing) / 2
-        if yes > half or yes + split + missing <= half:
-            return "holds" if yes > half else "fails"
-        if split and not missing:
-            return "seeds disagree"
-        return "holds so far" if yes > known / 2 else "fails so far"
-    if split:
-        return "seeds disagree"
-    so_far = " so far" if missing else ""
-    return ("fails" if needed == "any" else "holds") + so_far
+def _judge(claim: Claim, items: Iterable[Item], absent: str) -> Verdict:
+    found = tuple(_judged(item, claim, absent) for item in items)
+    return Verdict(together([one.word for one in found], claim.needed), found, absent)
+
+
+def _judged(item: Item, claim: Claim, absent: str) -> Judged:
+    numbers = [value for value in item.values.values() if defined(value)]
+    if not numbers:
+        return Judged(item, CANNOT_TELL, NOISE if item.values else absent)
+    found = word(numbers, claim.low, claim.high, item.margin)
+    exact = item.margin is None or isinstance(numbers[0], Interval)
+    return Judged(item, found, ONE if len(numbers) == 1 and not exact else "")
+
+
+def without(claim: Claim, verdict: Verdict, seed: int) -> Verdict:
+    """The same verdict if this seed had not run."""
+    items = (one.item._replace(values={key: value
+                                       for key, value in one.item.values.items()
+                                       if key != seed}) for one in verdict.items)
+    return _judge(claim, items, verdict.absent)
+
+
+def turned(claim: Claim, verdict: Verdict) -> list[int]:
+    """The seeds without which *holds* would be *fails*, or the reverse.
+
+    With t intervals there is none. Without one of n seeds the mean moves by at most
+    s / sqrt(n), less than half the interval's length, so it stays where the whole
+    interval was: on the same side, beyond the margin.
+    """
+    opposite = {HOLDS: FAILS, FAILS: HOLDS}.get(verdict.word)
+    seeds = {seed for one in verdict.items for seed in one.item.values}
+    return [seed for seed in sorted(seeds)
+            if without(claim, verdict, seed).word == opposite]
 
 
 SHOWN = 3  # items named in a description
 
 
 def describe(claim: Claim, verdict: Verdict) -> str:
-    """The numbers behind a verdict: what speaks against the claim, how far all numbers
-    reach, and what is missing."""
-    known = (*verdict.borne_out, *verdict.refuted, *verdict.split)
+    """The numbers behind a verdict: how many items say what, how far all numbers reach,
+    what speaks against the claim, and why the others say nothing."""
+    known = [one for one in verdict.items if one.numbers]
     parts = []
-    if len(known) == 1:
-        parts.append(f"{known[0][0]}: {rounded(known[0][1])} {claim.measure}")
+    if len(verdict.items) == 1 and known:
+        parts.append(f"{known[0].item.what}: {_number(known[0])} {claim.measure}")
     elif known:
-        numbers = [number for _, number in known]
-        parts.append(f"{len(verdict.borne_out)} of {len(known)} numbers bear it out")
-        parts.append(
-            f"they lie between {rounded(min(numbers))} and {rounded(max(numbers))} "
-            f"({claim.measure})"
-        )
-        if claim.needed == "any":
-            parts += _named("with", verdict.borne_out)
-        else:
-            parts += _named("against it", verdict.refuted) + _named(
-                "seeds disagree on", verdict.split
-            )
-    if verdict.undefined:
-        parts.append(f"{verdict.undefined} not defined")
-    if known and verdict.missing:
-        parts.append(f"{verdict.missing} not recorded")
+        counts = ((HOLDS, "for it"), (FAILS, "against it"), (CANNOT_TELL, "open"))
+        parts.append(f"Of {len(verdict.items)} numbers "
+                     + ", ".join(f"{len(verdict.of(word))} {text}"
+                                 for word, text in counts))
+        means = [one.mean for one in known]
+        parts.append(f"They lie between {rounded(min(means))} and "
+                     f"{rounded(max(means))} ({claim.measure})")
+        parts += _named(verdict, claim.needed)
+    parts += _margins(known)
+    parts += _reasons(verdict)
     return ". ".join(part[0].upper() + part[1:] for part in parts) + "." * bool(parts)
 
 
-def _named(word: str, items: tuple[tuple[str, float], ...]) -> list[str]:
+def _number(one: Judged) -> str:
+    """The mean, and the interval where there is one."""
+    numbers = one.numbers
+    if isinstance(numbers[0], Interval):
+        found = numbers[0]
+    elif len(numbers) > 1 and one.item.margin is not None:
+        found = over_seeds(numbers)
+    else:
+        return rounded(one.mean)
+    return f"{rounded(one.mean)} [{rounded(found.low)}, {rounded(found.high)}]"
+
+
+def _named(verdict: Verdict, needed: str) -> list[str]:
+    """For "any" the items that hold are of interest, else those that fail."""
+    items = verdict.of(HOLDS if needed == "any" else FAILS)
     if not items:
         return []
-    named = "; ".join(f"{what}: {rounded(number)}" for what, number in items[:SHOWN])
-    return [
-        f"{word} {named}"
-        + (f"; and {len(items) - SHOWN} more" if len(items) > SHOWN else "")
-    ]
+    named = "; ".join(f"{one.item.what}: {_number(one)}" for one in items[:SHOWN])
+    more = f"; and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return [f"{'with' if needed == 'any' else 'against it'} {named}{more}"]
 
 
-def seeds(verdict: Verdict) -> str:
+def _margins(known: list[Judged]) -> list[str]:
+    margins = [one.item.margin for one in known if one.item.margin]
+    if not margins or any(isinstance(one.numbers[0], Interval) for one in known):
+        return []
+    low, high = rounded(min(margins)), rounded(max(margins))
+    return [f"margin {low}" + (f" to {high}" if low != high else "")]
+
+
+def _reasons(verdict: Verdict) -> list[str]:
+    """Why items say nothing."""
+    reasons = [one.why for one in verdict.items if one.why]
+    if not verdict.items:
+        return ["no record tests it"]
+    return [f"{reason}: {reasons.count(reason)}" if len(verdict.items) > 1 else reason
+            for reason in dict.fromkeys(reasons)]
+
+
+def seeds(verdict: Verdict, noun: str = "seed") -> str:
     """ "one seed", "3 seeds", "1 to 5 seeds"; "" where nothing is recorded."""
     low, high = verdict.seeds
     if not high:
         return ""
-    return (
-        ("one seed" if high == 1 else f"{high} seeds")
-        if low == high
-        else f"{low} to {high} seeds"
-    )
+    if low != high:
+        return f"{low} to {high} {noun}s"
+    return f"one {noun}" if high == 1 else f"{high} {noun}s"
 
 
 def card(claim: Claim, found: dict[str, Verdict]) -> str:
@@ -177,16 +220,14 @@ def card(claim: Claim, found: dict[str, Verdict]) -> str:
         if number > 1 and not claim.both:
             continue
         name = name if claim.both or not number else "ours"
-        count = f", {seeds(verdict)}" if number and seeds(verdict) else ""
-        lines.append(
-            f"<li>{escape(name)}: <strong>{verdict.state}</strong>{count}. "
-            f"{escape(describe(claim, verdict))}</li>"
-        )
-    return (
-        '<div style="margin: 0 0 1.4em 0"><p style="margin: '
-        f'0"><strong>{escape(_sentence(claim.says))}</strong> '
-        f"({escape(claim.where)})</p>\n<ul>\n" + "\n".join(lines) + "\n</ul></div>\n"
-    )
+        ran = seeds(verdict, claim.repeats) if number else ""
+        count = f", {ran}" if ran else ""
+        lines.append(f"<li>{escape(name)}: <strong>{verdict.word}</strong>{count}. "
+                     f"{escape(describe(claim, verdict))}</li>")
+    reading = f"<br>{escape(claim.reading)}" if claim.reading else ""
+    return ('<div style="margin: 0 0 1.4em 0"><p style="margin: 0"><strong>'
+            f"{escape(_sentence(claim.says))}</strong> ({escape(claim.where)})"
+            f"{reading}</p>\n<ul>\n" + "\n".join(lines) + "\n</ul></div>\n")
 
 
 def _sentence(text: str) -> str:
