@@ -11,10 +11,12 @@ from book.reproduction import experiments, plan
 from book.reproduction.pages import theorems, trends
 from book.reproduction.pages.intervals import FAILS, HOLDS, word
 from book.reproduction.pages.sources import Published, Recorded
+from book.theory import guarantee
 from fairfl.history import History
 from fairfl.runs import records
 
 PAPER = Path(__file__).resolve().parents[2] / "data" / "paper"
+RESULTS = PAPER.parent / "results"
 
 
 def record(folder, name, settings, seed=0, parameters=100, **series):
@@ -110,6 +112,24 @@ def test_the_share_that_meets_theorem_2(tmp_path):
            shard_losses=[SHARDS] * 2)
     # The premise is not met
     assert math.isnan(theorems.guaranteed("r")(source)[0].values[0])
+
+
+def test_the_share_is_the_one_of_the_chapter():
+    """The chapter's functions, on the recorded run with wrong labels."""
+    found = records.load(RESULTS / f"{trends.FIG2}-seed0.json")
+    history = found.history
+    t = history.rounds("true_loss")
+    late = t > found.settings.rounds / 2
+    at = t[late] - 1
+    lengths = history["download_cosine"] * history["aggregate_norm"][:, None]
+    r = history["r"][at]
+    premise = guarantee.premise(r, history["server_distance"][at - 1], lengths[at])
+    for weights in ("true", "sizes", "r"):
+        item = theorems.guaranteed(weights)(Recorded(RESULTS))[0]
+        loss = trends.losses(found, weights)[late]
+        shares = guarantee.shares(guarantee.ordered(r), premise,
+                                  guarantee.conclusion(loss))
+        assert item.values[0] == pytest.approx(shares.given)
 
 
 def test_the_bound_on_beta(tmp_path):

@@ -27,7 +27,7 @@ CLAIMS = (
           "too.)"),
     Claim("theorem-1", _VALUE,
           "Theorem 1: phi_i - L_i psi_i is at most I Gamma^2",
-          "of phi - psi less the bound", theorems.theorem1, high=0, both=False,
+          "", theorems.theorem1, high=0, both=False,
           repeats="draw",
           reading="With L_i = 1 and weights that sum to 1 it is proved in the chapter "
           "A cheap approximation, and the bound is never below 1; with the factor "
@@ -39,12 +39,13 @@ CLAIMS = (
           "a fixed I, but the smallest I rises as Gamma falls."),
     Claim("fig1-better", _VALUE,
           "Fig. 1, right: psi has smaller errors than the sampled value, for every D",
-          "less than the sampled error", theorems.fig1_better, 0, both=False,
+          "less of an error", theorems.fig1_better, 0, both=False,
           repeats="draw", reading="Ten draws and 150 orders, as in the authors' "
           "program. The times are in the chapter A cheap approximation."),
     Claim("fig1-widens", _VALUE,
           "Fig. 1, left: the gap in the errors widens with the number of agents",
-          "wider", theorems.fig1_widens, 0, both=False, repeats="draw",
+          "less of an error than with five agents", theorems.fig1_widens, 0,
+          both=False, repeats="draw",
           reading="With five agents the published sample holds all orders, without "
           "repetition; ours may repeat some, as any sample for large N must."),
     Claim("wrong-labels", _MECHANISM,

@@ -96,7 +96,7 @@ CLAIMS = (
     Claim("eu-comparable", _ACCURACY,
           "EU's average accuracy differs from FedAvg's and ECI's by less than 3 %",
           "points above", apart("eu", ("fedavg", "eci")), -3, 3,
-          reading="ECI is our reconstruction; see the page on the methods."),
+          reading="ECI is our reconstruction, see the chapter The competition."),
     Claim("eu-not-better", _ACCURACY,
           "EU's average accuracy is not better than that of the mechanism",
           "points that the best beta is above EU", ahead("mean", OURS, ["eu"]), 0,

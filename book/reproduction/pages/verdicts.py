@@ -148,7 +148,8 @@ def describe(claim: Claim, verdict: Verdict) -> str:
     known = [one for one in verdict.items if one.numbers]
     parts = []
     if len(verdict.items) == 1 and known:
-        parts.append(f"{known[0].item.what}: {_number(known[0])} {claim.measure}")
+        text = f"{known[0].item.what}: {_number(known[0])} {claim.measure}"
+        parts.append(text.strip())
     elif known:
         counts = ((HOLDS, "for it"), (FAILS, "against it"), (CANNOT_TELL, "open"))
         parts.append(f"Of {len(verdict.items)} numbers "
