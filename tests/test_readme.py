@@ -45,7 +45,7 @@ def test_the_example_of_a_mechanism_runs_as_printed(tmp_path, capsys):
     script.write_text(EXAMPLES[2])
     found = runpy.run_path(str(script))
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert names == ["Effort", "CGSV", "FedAvg", "Standalone"] and len(EXAMPLES) == 7
+    assert names == ["Effort", "CGSV", "FedAvg", "Standalone"] and len(EXAMPLES) == 8
     history = (
         found["federation"]
         .Federation(
@@ -89,7 +89,7 @@ def test_the_example_of_a_training_loop_runs_as_printed(tmp_path, capsys):
 
 def test_the_example_of_a_server_runs_as_printed(tmp_path, capsys):
     script = tmp_path / "serving.py"
-    script.write_text(EXAMPLES[4])
+    script.write_text(EXAMPLES[5])
     found = runpy.run_path(str(script))
     answer, model = found["answer"], found["model"]
     assert answer["c"].kind == "nothing" and answer.log["psi"][2].isnan()
@@ -99,7 +99,7 @@ def test_the_example_of_a_server_runs_as_printed(tmp_path, capsys):
 
 def test_the_example_of_a_record_runs_as_printed(tmp_path, monkeypatch):
     script = tmp_path / "record.py"
-    script.write_text(EXAMPLES[5].replace("rounds=60", "rounds=2"))
+    script.write_text(EXAMPLES[6].replace("rounds=60", "rounds=2"))
     monkeypatch.chdir(tmp_path)
     found = runpy.run_path(str(script))
     assert records.load("record.json").settings == found["wanted"]
@@ -125,7 +125,7 @@ def test_a_network_and_data_of_ones_own_as_printed(tmp_path, monkeypatch, capsys
     result = CliRunner().invoke(main, [*line.split(), "--rounds", "3"])
     assert result.exit_code == 0, result.output
     script = tmp_path / "own.py"
-    script.write_text(EXAMPLES[6].replace("agents=5", "agents=5, rounds=3"))
+    script.write_text(EXAMPLES[7].replace("agents=5", "agents=5, rounds=3"))
     found = runpy.run_path(str(script))
     record = records.load("mine.json")
     assert record.settings == found["settings"]
