@@ -7,7 +7,7 @@ JS := book/_ext/node_modules/.package-lock.json
 # Tests run in two processes; the tests of a file and the cells of a chapter stay together.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: book test check notebooks assignments grade slides lint clean
+.PHONY: book colab publish remote test check notebooks assignments grade slides lint clean
 # One order of summation on every machine, and the fastest for small models
 test check notebooks: export OMP_NUM_THREADS := 1
 
@@ -16,7 +16,20 @@ book: $(VENV)/.ready $(JS) _build/.toc
 	@$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "== The book: $(CURDIR)/_build/html/index.html"
 
-test: book
+colab: book
+	@echo "== Writing the chapters as plain notebooks, for Colab, JupyterLab and VS Code"
+	@rm -rf _build/colab
+	@$(BIN)/jupyter-book build . -W -n --keep-going --builder custom --custom-builder colab
+	@$(BIN)/python book/_ext/colab/check.py _build/colab _build/html
+
+publish: remote colab
+	@echo "== Publishing the pages and the plain notebooks on branches of $(REMOTE)"
+	@$(BIN)/python book/_ext/publish.py _build/html _build/colab "$(REMOTE)"
+
+remote:
+	@test -n "$(REMOTE)" || { echo "say where to: make publish REMOTE=origin" >&2; exit 2; }
+
+test: colab
 	@echo "== Running all tests: the library, every chapter against its stored outputs, the pages in a browser"
 	@$(PYTEST) $(PYTEST_ARGS)
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from freshness import stale
 from repository import web_url
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -164,7 +165,7 @@ def text(notebook) -> Iterator[str]:
             yield f"the solution of {name} is not folded away"
 
 
-CHECKS = (run, kept_to_itself, width, opening, figures, ignored, text)
+CHECKS = (run, stale, kept_to_itself, width, opening, figures, ignored, text)
 
 
 def faults(notebook) -> list[str]:

@@ -6,6 +6,7 @@
   has fetched them: the built book can be read without a network.
 * Cells tagged `explorable-...` get the scripts that put an interactive drawing in the
   place of their picture.
+* Launch buttons and downloads give notebooks that find the project (`launch`).
 * Faults that show in the browser's console, from the theme and between the libraries,
   are put right.
 """
@@ -13,6 +14,7 @@
 import shutil
 from pathlib import Path
 
+import launch
 from docutils import nodes
 from repository import repository
 from sphinx.util import logging
@@ -138,4 +140,5 @@ def setup(app):
     app.connect("html-page-context", drop_thebe)
     app.connect("build-finished", copy_javascript)
     app.connect("build-finished", copy_explorables)
+    launch.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import nbformat
 from conventions import KERNEL, WIDGET_STATE, faults, setup_source
+from freshness import stamp
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from repository import repository
@@ -93,6 +94,7 @@ def renew(path: Path, url: str) -> float:
     put_setup_cell(notebook, url)
     notebook.metadata.pop("widgets", None)
     seconds = run(notebook, path.parent)
+    stamp(notebook)
     nbformat.write(with_fixed_names(notebook, path.stem), path)
     return seconds
 

@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# where `make publish` puts the plain notebooks and the pages
+COLAB_BRANCH, PAGES_BRANCH = "colab", "gh-pages"
 REMOTE = re.compile(
     r"(?:(?:https?|ssh|git)://)?(?:[^@/]+@)?"
     r"(github\.com|gitlab\.com|bitbucket\.org)(?::\d+)?[:/](.+?)/(.+?)(?:\.git)?/?"
@@ -38,6 +40,16 @@ def repository() -> tuple[str, str]:
               or _git("rev-parse", "--abbrev-ref", "origin/HEAD"))
     branch = branch.removeprefix("origin/")
     return url, branch if branch not in ("", "HEAD") else "main"
+
+
+def pages(url: str) -> str:
+    """Where the book built from the project at this address is published, "" for
+    nowhere: GitHub's or GitLab's pages; FAIRFL_PAGES_URL goes first."""
+    host, _, path = url.removeprefix("https://").partition("/")
+    owner, _, name = path.partition("/")
+    own = f"https://{owner}.{host.removesuffix('.com')}.io"
+    known = f"{own}/{name}" if host in ("github.com", "gitlab.com") else ""
+    return os.environ.get("FAIRFL_PAGES_URL", known).rstrip("/")
 
 
 if __name__ == "__main__":
