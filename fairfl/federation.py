@@ -37,7 +37,7 @@ class Federation:
         local: the agents' training. With a loss of its own, outputs (n, ...) and labels
             (n, ...) are any that this takes.
         gamma: Gamma_t, the length to which updates are normalised; a number stays.
-        test: (x, y) for the test accuracy; only probes look at it.
+        test: (x, y), or a Dataset, for the test accuracy; only probes look at it.
         validation: (x, y) for mechanisms that ask for it.
         seed: of all random draws.
         device: where to train, e.g. "cuda".
