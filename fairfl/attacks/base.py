@@ -23,7 +23,7 @@ class Sight(NamedTuple):
     t: int  # 1, 2, ...
     seed: int  # of the federation
     update: Tensor  # (D,) what it has trained, Delta w_{i,t}
-    updates: Mapping[str, Tensor]  # trained by each agent (0 if absent), for those who know
+    updates: Mapping[str, Tensor]  # trained by each (0 if absent), for those who know
     model: Tensor  # (D,) w_{i,t-1}
     initial: Tensor  # (D,) w_0
     download: Tensor | None  # (D,) v_{i,t-1}, of the round before; None in round 1

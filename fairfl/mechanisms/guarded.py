@@ -18,8 +18,8 @@ class Guarded(CGSV):
 
     Args:
         others: value an update by its cosine to the sum of the *others*. Against noise.
-        news: value only what an agent has not downloaded in the round before. Against
-            re-uploaded downloads.
+        news: value only what an agent has not downloaded in the round before, in which
+            who was absent has downloaded nothing. Against re-uploaded downloads.
         crowding: the power of `defences.likeness`, > 0; updates that are alike share
             one weight in the sum, and with `others` do not vouch for each other.
             Against copies of oneself. None: off.

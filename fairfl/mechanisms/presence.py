@@ -3,8 +3,9 @@
 One rule for every mechanism: those present make a round of their own, as a federation
 of their own would, with the weights that they hold brought to sum 1; then the state is
 put together again (`Mechanism.merged`). Who is absent has no value, keeps its moving
-average to the bit, adds nothing to the sum and is paid nothing. Where nobody is
-present, nothing changes.
+average to the bit, adds nothing to the sum and is paid nothing. So those present move
+only what they hold among each other, and one that is alone moves nothing. Where nobody
+is present, nothing changes.
 """
 
 from dataclasses import replace
