@@ -18,7 +18,8 @@ HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
 OFFLINE = HTML / "_static" / "offline"
 CHROME = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-BROWSER = "tests/book/test_pages.py", "tests/book/test_explorables.py"
+BROWSER = tuple(f"tests/book/test_{name}.py"
+                for name in ("pages", "explorables", "colab_in_browser"))
 
 
 def pytest_collection_modifyitems(items):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -117,6 +118,8 @@ CONFIG = {
 def built(folder: Path, address: str):
     """The demo as a plain notebook of a project at this address."""
     (folder / "book").mkdir()
+    shutil.copytree(ROOT / "book/_ext/explorables",
+                    folder / "html/_static/explorables")
     (folder / "references.bib").write_text(BIB)
     (folder / "index.md").write_text("# Home\n```{toctree}\n"
                                      "book/demo\nbook/more\nbook/other\n```")

@@ -21,6 +21,8 @@ class ColabBuilder(Builder):
     def init(self) -> None:
         self.url = repository()[0]
         self.pages = pages(self.url)
+        # as the pages have them, with their data
+        self.scripts = Path(self.outdir).parent / "html" / "_static" / "explorables"
 
     def _is_chapter(self, docname: str) -> bool:
         return self.env.doc2path(docname).endswith(".ipynb")
@@ -73,7 +75,7 @@ class ColabBuilder(Builder):
                 text = []
             if isinstance(block, Code):
                 yield from code_cells(chapter.cells[block.index], self.url, page,
-                                      block.folded)
+                                      self.scripts, block.folded)
         if text:
             yield nbformat.v4.new_markdown_cell("\n\n".join(text))
 

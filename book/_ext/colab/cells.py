@@ -7,18 +7,25 @@ from pathlib import Path
 import nbformat
 from conventions import WIDGET_VIEW, setup_source
 
-EXPLORABLES = Path(__file__).resolve().parents[1] / "explorables"
 FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
-# what `enhance` of explorables/page.js puts the drawing in place of
-PLACE = """<style>
+# What `enhance` of explorables/page.js puts the drawing in place of. JupyterLab may run
+# scripts before the output stands in its page, so they wait for it.
+DRAWING = """<style>
 {style}
 </style>
 <div class="tag_{tag}"><div class="cell_output"><img alt="" src="data:,"></div></div>
-{scripts}"""
+<script>
+(function begin() {{
+if (!document.querySelector(".tag_{tag} .cell_output img"))
+  return setTimeout(begin, 100);
+{scripts}
+}})();
+</script>"""
 
 
-def code_cells(cell, url: str, page: str, folded: bool) -> Iterator:
-    """The cell, plain, then the explorable that stands in its place on the page.
+def code_cells(cell, url: str, page: str, scripts: Path, folded: bool) -> Iterator:
+    """The cell, plain, then the explorable that stands in its place on the page, whose
+    scripts are in the folder `scripts`.
 
     `folded` is said of a solution: its output is not shown before it is run.
     """
@@ -35,7 +42,7 @@ def code_cells(cell, url: str, page: str, folded: bool) -> Iterator:
     yield plain
     for tag in tags:
         if tag.startswith("explorable-"):
-            yield from _explorable(tag, page)
+            yield from _explorable(tag, page, scripts)
 
 
 def _fold(cell) -> None:
@@ -58,12 +65,13 @@ def _plain(output, page: str):
         "text/html": note, "text/plain": "Run this cell to get what moves here."})
 
 
-def _explorable(tag: str, page: str) -> Iterator:
+def _explorable(tag: str, page: str, scripts: Path) -> Iterator:
     name = tag.removeprefix("explorable-")
-    files = [EXPLORABLES / f"{stem}.js" for stem in ("cgsv", "page", name)]
-    scripts = "\n".join(f"<script>\n{file.read_text()}</script>" for file in files)
-    style = (EXPLORABLES / "explorables.css").read_text()
-    drawing = PLACE.format(style=style, tag=tag, scripts=scripts)
+    files = [scripts / f"{stem}.js" for stem in ("cgsv", "page", f"{name}_data", name)]
+    drawing = DRAWING.format(
+        tag=tag, style=(scripts / "explorables.css").read_text(),
+        scripts="\n".join(file.read_text() for file in files
+                          if file.exists() or not file.stem.endswith("_data")))
     yield nbformat.v4.new_markdown_cell(
         "*The same to move and to try, when you run the folded cell below.* "
         + (f"[On its page]({page})" if page else ""))
