@@ -31,15 +31,15 @@ __all__ = [
     "shapley", "sampling", "games", "cgsv", "approximation", "rewards", "downloads",
     "mechanisms", "attacks", "federation", "history", "probes", "evaluation", "metrics",
     "schedules", "training", "models", "vectors", "datasets", "partition", "randomness",
-    "runs", "presets", "figures", "server", "delivery",
-    "participation",
+    "runs", "presets", "figures", "server", "delivery", "participation",
 ]
+
+_CLASSES = {"Server": "server", "Setting": "mechanisms.base"}
 
 
 def __getattr__(name: str):
-    if name in ("Server", "Setting"):
-        room = "server" if name == "Server" else "mechanisms.base"
-        return getattr(import_module(f"{__name__}.{room}"), name)
+    if name in _CLASSES:
+        return getattr(import_module(f"{__name__}.{_CLASSES[name]}"), name)
     if name in __all__:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}; "
@@ -47,4 +47,4 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *__all__, *_CLASSES])

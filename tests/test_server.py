@@ -286,3 +286,4 @@ def test_a_latecomer_starts_with_an_equal_share_of_r():
 
 def test_the_package_names_it():
     assert fairfl.Server is Server and fairfl.Setting is Setting
+    assert {"Server", "Setting", "server"} <= set(dir(fairfl))
