@@ -55,6 +55,28 @@ def sum_of_honest(n: int, rho: float) -> float:
     return math.sqrt((1 + (n - 1) * rho) / n)
 
 
+def hidden(gamma: float, s: float) -> float:
+    """gamma of the same upload with noise of s times its length, which no update has a
+    part of."""
+    return gamma / math.sqrt(1 + s**2)
+
+
+def camouflage(n: int, rho: float) -> float:
+    """s at which the sum of the honest updates, `hidden`, has the cosine rho to each of
+    them, so that it stands among them like one more honest agent.
+
+    ValueError if rho is not in (0, 1].
+    """
+    if not 0 < rho <= 1:
+        raise ValueError(f"the cosine rho must lie in (0, 1], not {rho!r}")
+    return math.sqrt(max((sum_of_honest(n, rho) / rho) ** 2 - 1, 0.0))
+
+
+def own_part(n: int, rho: float) -> float:
+    """`detection` of each of n >= 2 honest agents without an attacker: the residual."""
+    return math.sqrt(1 - (n - 1) * max(rho, 0.0) ** 2 / (1 + (n - 2) * rho))
+
+
 def psi(n: int, rho: float, gamma: float) -> Values:
     """Eq. (3) of an attacker with cosine gamma to n honest agents, and of those."""
     both, own, square = _terms(n, rho, gamma)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fairfl import _checks
 from fairfl.history import History
 
 
@@ -125,9 +126,46 @@ class Observed(NamedTuple):
     losses: Tensor  # (K, N) F(w_{i,t})
 
 
-def rounds_of(history: History, wanted: Sequence[int] | None = None) -> Observed:
+WEIGHTINGS = ("sizes", "r", "true labels")
+
+
+class Losses(NamedTuple):
+    """What one reading of the training loss gives."""
+
+    t: Tensor  # (K,) the rounds in which it was recorded
+    agents: Tensor  # (K, N) F(w_{i,t})
+    server: Tensor  # (K,) F(w_t)
+
+
+def losses(history: History, weighting: str = "sizes") -> Losses:
+    """The training loss under one of the `WEIGHTINGS`.
+
+    "sizes": the mean over all agents' samples with the labels they hold, sum_j p_j
+    F_j(w_{i,t}); "r": sum_j r_{j,t} F_j(w_{i,t}), what the authors' main.py writes;
+    "true labels": as "sizes", with the labels from before label noise.
+
+    Raises:
+        ValueError: another weighting.
+        KeyError: the series it needs is not recorded: union_loss or shard_losses;
+            shard_losses; true_loss.
+    """
+    _checks.known("weighting", weighting, WEIGHTINGS)
+    name = "true_loss" if weighting == "true labels" else "shard_losses"
+    if weighting == "sizes" and "union_loss" in history.names:
+        name = "union_loss"
+    t, agents, server = history.rounds(name), history[name], history[f"server_{name}"]
+    if name == "shard_losses":  # of agent i's model (rows) on agent j's samples
+        weights = history["r"][t - 1] if weighting == "r" else history["weights"][:1]
+        agents = (agents.double() * weights.double()[:, None, :]).sum(-1)
+        server = (server.double() * weights.double()).sum(-1)
+    return Losses(t, agents, server)
+
+
+def rounds_of(history: History, wanted: Sequence[int] | None = None,
+              weighting: str = "sizes") -> Observed:
     """Read a history with the series r, download_cosine, aggregate_norm,
-    server_distance and union_loss.
+    server_distance, and what `losses` needs; the weights of round 1 are the size
+    shares.
 
     By the mask lemma |v_i| = cos(v_i, u_N) |u_N|.
 
@@ -136,18 +174,25 @@ def rounds_of(history: History, wanted: Sequence[int] | None = None) -> Observed
 
     Raises:
         KeyError: a series is not recorded.
-        ValueError: no losses were recorded in the wanted rounds.
+        ValueError: no losses were recorded in the wanted rounds; another weighting.
     """
-    every = history.rounds("union_loss").tolist()
-    t = [round for round in every if wanted is None or round in wanted]
-    if not t:
-        raise ValueError(f"losses were recorded in rounds {every} only")
-    after = history["server_distance"]
+    recorded, every, _ = losses(history, weighting)
+    kept = [k for k, t in enumerate(recorded.tolist()) if wanted is None or t in wanted]
+    if not kept:
+        raise ValueError(f"losses were recorded in rounds {recorded.tolist()} only")
+    at, after = recorded[kept], history["server_distance"]
     before = torch.cat([torch.zeros_like(after[:1]), after])
-    at = torch.tensor(t)
     lengths = history["download_cosine"] * history["aggregate_norm"][:, None]
-    losses = history["union_loss"][[every.index(round) for round in t]]
-    return Observed(at, history["r"][at - 1], before[at - 1], lengths[at - 1], losses)
+    return Observed(at, history["r"][at - 1], before[at - 1], lengths[at - 1],
+                    every[kept])
+
+
+def second_half(history: History, weighting: str = "sizes") -> Shares:
+    """`shares` over the second half of the rounds with recorded losses."""
+    every = losses(history, weighting).t.tolist()
+    seen = rounds_of(history, [t for t in every if 2 * t > every[-1]], weighting)
+    return shares(ordered(seen.r), premise(seen.r, seen.before, seen.lengths),
+                  conclusion(seen.losses))
 
 
 def _check(**given: Tensor) -> None:

@@ -286,3 +286,45 @@ def test_with_exact_values_and_no_floor_r_is_the_shapley_value_of_the_averaged_g
 def test_bad_input_is_refused(call, match):
     with pytest.raises(ValueError, match=match):
         call()
+
+
+# ---- what the hypotheses are for
+
+
+def test_from_nineteen_agents_on_the_floor_reaches_a_fair_share():
+    for agents in range(2, 40):
+        fair = torch.full((agents,), 1 / agents, dtype=F64)
+        u = torch.ones(agents, 1, dtype=F64)
+        u[0] = -1
+        psi = cgsv.cosine(u, rewards.aggregate(u, fair))
+        raised = rewards.importance(fair, psi)[0] > rewards.importance(
+            fair, psi, floor=None)[0] + 1e-12
+        against = agents > 2  # of two opposite ones the sum cancels
+        assert raised == (against and 1 / agents < (1e-3 + 0.05) / 0.95)
+
+
+def test_a_winner_needs_a_lead_of_its_own_and_may_need_thousands_of_rounds():
+    def end(rho, *start, rounds):
+        return memory.frozen(memory.equal_cosines(5, rho), vector(*start), rounds)[-1]
+
+    tied = end(-0.05, 0.22, 0.22, 0.2, 0.19, 0.17, rounds=2000)
+    torch.testing.assert_close(tied[0], tied[1])
+    assert tied[0] > 0.49
+    start = 0.21, 0.1975, 0.1975, 0.1975, 0.1975
+    assert end(-0.05, *start, rounds=300)[0] > 0.98
+    assert end(-0.001, *start, rounds=6000)[0] < 0.5
+
+
+def test_with_alpha_1_or_negative_weights_the_statements_do_not_hold():
+    still = memory.frozen(memory.equal_cosines(3, 0.5), vector(0.5, 0.3, 0.2), 20,
+                          alpha=1.0)
+    torch.testing.assert_close(still[-1], still[0])  # differences do not shrink
+    falls = 0
+    for k in range(60):
+        _, cosines = random_cosines(5, 3, "negative start", k)
+        start = torch.randn(5, generator=generator(k, "start"), dtype=F64)
+        start[0] += 1.5 - start.sum()
+        trace = memory.frozen(cosines, start, 2, alpha=0.3, floor=1e-12)
+        agreed = torch.stack([memory.agreement(cosines, row) for row in trace])
+        falls += bool((agreed.diff() < -1e-9).any())
+    assert falls > 0
