@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from book.reproduction import experiments
 from book.reproduction.base import METHODS, TIMED, Column, Run
+from fairfl.participation import Participation
 from fairfl.runs.recommendations import recommended, starting
 from fairfl.schedules import Schedule
 
@@ -183,6 +184,25 @@ def thirty() -> Iterator[Run]:
               recorded="all", evaluate_every=1000, cosines_every=1)
 
 
+RATES = (1.0, 0.75, 0.5, 0.25)
+
+
+def participation(seed: int) -> Iterator[Run]:
+    """Agents that come to some rounds only, or whose updates come late, on digits; and
+    what each reaches alone, always there."""
+    often = {f"present{rate:g}": Participation(rate) for rate in RATES}
+    often["late0.25"] = Participation(late=0.25)
+    for column in DIGITS[:2]:
+        folder = f"participation/{column.name}"
+        yield Run(f"{folder}-standalone-seed{seed}.json",
+                  run(column, "standalone", seed).settings)
+        for method in ("cgsv-beta1", "fedavg"):
+            settings = run(column, method, seed).settings
+            for name, coming in often.items():
+                yield Run(f"{folder}-{method}-{name}-seed{seed}.json",
+                          replace(settings, participation=coming))
+
+
 def tables(columns: tuple[Column, ...]) -> list[Run]:
     """All seeds, one after the other."""
     return [found for seed in range(5) for found in cells(columns, seed)]
@@ -193,7 +213,8 @@ def everything() -> list[Run]:
     columns."""
     found = [*cells(MNIST_10, 0), *cells(TEXT, 0), *cells(DIGITS, 0), *label_noise(),
              *altruism(0), *three_agents(0), *timing(), *lock_in(0), *scalings(0),
-             *grid(), *updates(), *guarantee(), *precisions(), *losses(), *thirty()]
+             *grid(), *updates(), *guarantee(), *precisions(), *losses(), *thirty(),
+             *(found for seed in range(5) for found in participation(seed))]
     for seed in (1, 2):
         found += [*cells((*MNIST_10, *TEXT, *DIGITS), seed), *altruism(seed),
                   *lock_in(seed), *scalings(seed)]

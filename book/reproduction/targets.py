@@ -64,6 +64,9 @@ TARGETS = {
     "thirty": Target(
         "One round of thirty agents on digits, valued exactly.",
         lambda: list(plan.thirty())),
+    "participation": Target(
+        "Digits with agents that come to some rounds only, or whose updates are late.",
+        lambda: [found for seed in range(5) for found in plan.participation(seed)]),
     "updates": Target(
         "Ten agents whose updates the chapter on the cosine approximation values.",
         lambda: list(plan.updates())),

@@ -10,7 +10,8 @@ from fairfl.runs import records
 RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
 EVERY = [run for target in targets.TARGETS.values() for run in target.runs()]
 PLANNED = {run.file: run for run in EVERY}
-FOLDERS = ("runs", "grid", "choice", "tuning", "losses", "tables", "authors")
+FOLDERS = ("runs", "grid", "choice", "tuning", "losses", "tables", "authors",
+           "participation")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
