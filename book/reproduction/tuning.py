@@ -178,8 +178,8 @@ def edges(dataset: str, family: str, results: Path) -> list[str]:
     Raises:
         ValueError: nothing has been run yet.
     """
-    found = _numbers(dataset, best(dataset, family, results))
-    tried = [_numbers(dataset, candidate)
+    found = numbers(dataset, best(dataset, family, results))
+    tried = [numbers(dataset, candidate)
              for candidate, _ in scores(dataset, family, results)]
     open_ended = []
     for name, value in found.items():
@@ -189,7 +189,7 @@ def edges(dataset: str, family: str, results: Path) -> list[str]:
     return open_ended
 
 
-def _numbers(dataset: str, candidate: dict) -> dict[str, float]:
+def numbers(dataset: str, candidate: dict) -> dict[str, float]:
     """A candidate with its travel in the place of Gamma_1 and the decay."""
     rest = {k: v for k, v in candidate.items() if not k.startswith("gamma")}
     if "gamma" not in candidate:
