@@ -7,10 +7,11 @@
 * Cells tagged `explorable-...` get the scripts that put an interactive drawing in the
   place of their picture.
 * Launch buttons and downloads give notebooks that find the project (`launch`).
-* Faults that show in the browser's console, from the theme and between the libraries,
-  are put right.
+* Faults of the pages, from the theme and between the libraries, are put right.
 """
 
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -32,6 +33,8 @@ COPIES = {  # folder of the pages, below _static/offline -> what goes into it
 }
 
 EXPLORABLES = Path(__file__).resolve().parent / "explorables"
+RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
+RECORDED = {"hospitals": RESULTS / "hospitals.json"}  # what explorables play
 
 # What lets the widgets work beside the theme's icons and MathJax 3. Font Awesome would
 # replace the icons inside widgets too, which stops a stepper's Play button and its
@@ -98,18 +101,27 @@ def add_explorables(app, pagename, templatename, context, doctree) -> None:
     tags = ({name for node in doctree.findall(nodes.container)
              for name in node["classes"]}
             if doctree else set())
-    needed = [name for name in ("vectors", "slope", "traffic")
+    needed = [name for name in ("vectors", "slope", "traffic", "hospitals")
               if f"tag_explorable-{name}" in tags]
     if needed:
         app.add_css_file("explorables/explorables.css")
-        for name in ("cgsv", "page", *needed):
+        data = [f"{name}_data" for name in needed if name in RECORDED]
+        for name in ("cgsv", "page", *data, *needed):
             app.add_js_file(f"explorables/{name}.js", defer="defer")
 
 
 def copy_explorables(app, error) -> None:
     if error is None and app.builder.format == "html":
-        shutil.copytree(EXPLORABLES, Path(app.outdir) / "_static" / "explorables",
-                        dirs_exist_ok=True)
+        target = Path(app.outdir) / "_static" / "explorables"
+        shutil.copytree(EXPLORABLES, target, dirs_exist_ok=True)
+        for name, file in RECORDED.items():
+            (target / f"{name}_data.js").write_text(as_script(name, file))
+
+
+def as_script(name: str, file: Path) -> str:
+    """A record as a script, since a page opened from the disk may not read files."""
+    record = json.dumps(json.loads(file.read_text()), separators=(",", ":"))
+    return f'Object.assign(window.fairflExplorables, {{"{name}": {record}}});\n'
 
 
 def set_theme(app, config) -> None:
@@ -117,6 +129,14 @@ def set_theme(app, config) -> None:
     config.html_theme_options.setdefault("navbar_persistent", [])
     # else "Got invalid theme mode" in the browser's console
     config.html_context.setdefault("default_mode", "auto")
+
+
+def drop_shared_ids(app, pagename, templatename, context, doctree) -> None:
+    """The contents of all exercises, solutions and proofs of a page carry one id; an id
+    may stand on a page once. Nothing refers to them."""
+    if "body" in context:
+        context["body"] = re.sub(r' id="(?:exercise|solution|proof)-content"', "",
+                                 context["body"])
 
 
 def drop_thebe(app, pagename, templatename, context, doctree) -> None:
@@ -138,6 +158,7 @@ def setup(app):
     # before `drop_thebe` makes a list of its own
     app.connect("html-page-context", add_explorables, priority=400)
     app.connect("html-page-context", drop_thebe)
+    app.connect("html-page-context", drop_shared_ids)
     app.connect("build-finished", copy_javascript)
     app.connect("build-finished", copy_explorables)
     launch.connect(app)

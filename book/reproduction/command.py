@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from book.reproduction import counts, durations, execution, verification
+from book.reproduction import counts, durations, execution, hospitals, verification
 from book.reproduction.base import Run
 from book.reproduction.targets import TARGETS
 from fairfl import datasets
@@ -242,3 +242,6 @@ def count(names: tuple[str, ...], data_root: Path | None, output: Path) -> None:
     except (ValueError, OSError, datasets.DataError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"wrote {output}")
+
+
+reproduce.add_command(hospitals.command)

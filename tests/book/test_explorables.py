@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import time
 from itertools import permutations
 from pathlib import Path
 
+import fairfl_book
 import numpy as np
 import pytest
 from conftest import HTML
@@ -21,7 +23,8 @@ from fairfl import approximation, cgsv, figures
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "book" / "_ext" / "explorables"
-TAGS = ("explorable-vectors", "explorable-slope", "explorable-traffic")
+TAGS = ("explorable-vectors", "explorable-slope", "explorable-traffic",
+        "explorable-hospitals")
 ALT = "A picture that stands in for the explorable."
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 TOLERANCE = 1e-9
@@ -45,7 +48,9 @@ CASES = {
 
 def write_page(folder: Path) -> Path:
     """A page with both explorables, the cells as MyST-NB writes them."""
-    (folder / "explorables").symlink_to(SCRIPTS)
+    shutil.copytree(SCRIPTS, folder / "explorables")
+    data = fairfl_book.as_script("hospitals", fairfl_book.RECORDED["hospitals"])
+    (folder / "explorables" / "hospitals_data.js").write_text(data)
     cells = "".join(
         f'<div class="cell tag_{tag} docutils container">'
         '<div class="cell_output docutils container"><figure class="align-default">'
@@ -54,7 +59,8 @@ def write_page(folder: Path) -> Path:
         for tag in TAGS
     )
     scripts = "".join(f'<script defer src="explorables/{name}.js"></script>'
-                      for name in ("cgsv", "page", "vectors", "slope", "traffic"))
+                      for name in ("cgsv", "page", "hospitals_data", "vectors", "slope",
+                                   "traffic", "hospitals"))
     page = folder / "page.html"
     style = '<link rel="stylesheet" href="explorables/explorables.css">'
     page.write_text(f"{HEAD}{style}{scripts}<article>{cells}</article>")
@@ -401,6 +407,39 @@ def test_arrow_keys_move_the_share(page):
     assert "98 % of the entries, 4 bytes a number: pairs 195 %" in text
 
 
+HOSPITALS = json.loads(fairfl_book.RECORDED["hospitals"].read_text())
+
+
+@pytest.mark.parametrize("kinds", [
+    ["many", "few", "many, half wrong"], ["few"] * 3,
+    ["few, half wrong", "many, half wrong", "many"]])
+@pytest.mark.parametrize("beta", HOSPITALS["betas"])
+def test_the_hospitals_are_those_of_the_record(page, kinds, beta):
+    put(page, TAGS[3], {"kinds": kinds, "beta": beta})
+    result, text = read(page, TAGS[3], "result"), explorable(page, TAGS[3]).text
+    run = HOSPITALS["runs"]["/".join([*kinds, beta])]
+    assert result["value"] == run["value"] and result["share"] == run["share"]
+    assert result["home"] == run["accuracy"][-1]
+    alone = [HOSPITALS["alone"][f"{name}/{kind}"]
+             for name, kind in zip(HOSPITALS["names"], kinds, strict=True)]
+    assert result["alone"] == alone
+    least = HOSPITALS["names"][run["value"].index(min(run["value"]))]
+    assert f"{least} least" in text
+    better = all(home >= own for home, own in zip(result["home"], alone, strict=True))
+    assert ("All do better together than alone" in text) == better
+
+
+def test_a_hospital_is_chosen_from_its_list(page):
+    selects = explorable(page, TAGS[3]).find_elements("css selector", "select")
+    assert [select.accessible_name for select in selects] == [
+        "Hospital A", "Hospital B", "Hospital C", "Altruism of the server"]
+    press(page, selects[1], Keys.END)
+    press(page, selects[3], Keys.END)
+    assert read(page, TAGS[3], "state") == {
+        "kinds": ["many", "many, half wrong", "many, half wrong"], "beta": "inf"}
+    assert "100 %" in explorable(page, TAGS[3]).text
+
+
 def is_shown(browser, element) -> bool:
     return browser.execute_script("return arguments[0].checkVisibility() "
                                   "&& arguments[0].offsetHeight > 0",
@@ -493,6 +532,7 @@ def test_nothing_is_cut_off_on_a_phone(page, case):
     put(page, TAGS[0], {"vectors": CASES.get(case, edge)})
     put(page, TAGS[1], {"N": 100, "rho": 1})
     put(page, TAGS[2], {"share": 1, "value": 2})
+    put(page, TAGS[3], {"kinds": ["few, half wrong"] * 3, "beta": "inf"})
     assert phone(page) + letters_cut_off(page) == []
 
 

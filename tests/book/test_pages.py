@@ -4,6 +4,7 @@ reads them on a train."""
 from __future__ import annotations
 
 import json
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -150,6 +151,7 @@ class Links(HTMLParser):
     def __init__(self, path: Path):
         super().__init__()
         self.targets, self.names = set(), set()
+        self.ids: Counter[str] = Counter()
         self.feed(path.read_text())
 
     def handle_starttag(self, tag, attributes):
@@ -158,6 +160,7 @@ class Links(HTMLParser):
             self.targets.add(attributes["href"])
         self.names.update(value for key, value in attributes.items()
                           if key in ("id", "name") and value)
+        self.ids[attributes.get("id")] += 1
 
 
 def dead_links(path: Path) -> list[str]:
@@ -185,6 +188,12 @@ def test_page_works_without_a_network(browser, page):
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_links_of_the_page_lead_somewhere(page):
     assert dead_links(page) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_no_id_stands_twice_on_a_page(page):
+    ids = Links(page).ids
+    assert [name for name, count in ids.items() if name and count > 1] == []
 
 
 SPOILED = {
