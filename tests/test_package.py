@@ -1,6 +1,7 @@
 """The package as somebody installs and imports it."""
 
 import importlib
+import importlib.util
 import inspect
 import json
 import pkgutil
@@ -18,7 +19,9 @@ import fairfl
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULES = [module.name for module in pkgutil.walk_packages(fairfl.__path__, "fairfl.")]
+FLOWER = importlib.util.find_spec("flwr") is not None
+MODULES = [module.name for module in pkgutil.walk_packages(fairfl.__path__, "fairfl.")
+           if FLOWER or not module.name.startswith("fairfl.flower")]
 
 
 def test_importing_is_light():
@@ -97,6 +100,19 @@ assert metrics.fairness([1, 2, 3], [1, 2, 4]) > 90
 """
     names = [name for name in MODULES if name != "fairfl.figures"]
     subprocess.run([sys.executable, "-c", code, *names], cwd=ROOT, check=True)
+
+
+def test_flower_is_asked_for_in_one_sentence():
+    """`make test` has no Flower."""
+    code = "import sys; sys.modules['flwr'] = None; import fairfl.flower"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    (line,) = done.stderr.strip().splitlines()[-1:]
+    assert line == (
+        "ImportError: fairfl.flower needs Flower: install fairfl[flower], as in "
+        "pip install '.[flower]'"
+    )
 
 
 def name_and_bound(line):
