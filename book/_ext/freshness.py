@@ -4,19 +4,12 @@ Running a chapter stamps it: the notebook's metadata get one hash for each code 
 the source that was run. A cell that was edited, moved, added or removed since has
 another one. `make book` fails when a chapter's outputs are older than its code, or hold
 an error.
-
-`python book/_ext/freshness.py` stamps chapters without running them. It is for one
-occasion, outputs that nbval has just found equal to what the code gives.
 """
 
 import hashlib
 from collections.abc import Iterator
 from itertools import zip_longest
-from pathlib import Path
 
-import nbformat
-
-BOOK = Path(__file__).resolve().parents[1]
 LENGTH = 12  # hexadecimal digits of a hash that are stored
 
 
@@ -43,6 +36,8 @@ def stale(notebook) -> Iterator[str]:
     cells = _cells(notebook)
     ran = notebook.metadata.get("fairfl", {}).get("ran")
     if ran is None:
+        if any(cell.outputs for cell in cells):
+            yield "nothing says which code gave the outputs: make notebooks"
         return
     for cell, now, then in zip_longest(cells, hashes(notebook), ran.split()):
         if now != then:
@@ -64,11 +59,3 @@ def failed(notebook) -> Iterator[str]:
 def faults(notebook) -> list[str]:
     """Why the outputs must not be shown; an empty list when they may."""
     return [*stale(notebook), *failed(notebook)]
-
-
-if __name__ == "__main__":
-    for path in sorted(BOOK.glob("*.ipynb")):
-        chapter = nbformat.read(path, 4)
-        stamp(chapter)
-        nbformat.write(chapter, path)
-        print(f"stamped {path.stem}")

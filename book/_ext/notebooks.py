@@ -6,6 +6,9 @@ stores the outputs with the state of the widgets. A second run without a change 
 leaves the file as it is: names that Jupyter draws at random are replaced by fixed ones,
 and what depends on the machine is left out.
 
+`python book/_ext/notebooks.py --setup` only writes the first code cell, which leaves
+the outputs as they are.
+
 `python book/_ext/notebooks.py --switched` runs the chapters that hold a switch, a line
 such as `RUN = "digits"  # or "mnist", "cifar10"`, with each of its other values, to the
 end or to the first cell that fails, and stores nothing. It takes most of an hour.
@@ -134,8 +137,15 @@ def run_switched(paths: list[Path]) -> int:
     return failed
 
 
+def put_setup_cells(paths: list[Path]) -> None:
+    for path in paths:
+        notebook = nbformat.read(path, 4)
+        put_setup_cell(notebook, repository()[0])
+        nbformat.write(notebook, path)
+
+
 if __name__ == "__main__":
-    names = [name for name in sys.argv[1:] if name != "--switched"]
+    found = chapters([name for name in sys.argv[1:] if not name.startswith("--")])
     if "--switched" in sys.argv:
-        sys.exit(run_switched(chapters(names)))
-    renew_all(chapters(names))
+        sys.exit(run_switched(found))
+    (put_setup_cells if "--setup" in sys.argv else renew_all)(found)

@@ -1,33 +1,40 @@
-# Finds the library, which lies beside the chapters' folder, and sets the style
-# of the figures.
+# Finds the project from its folder or a chapter's, or fetches it, and sets the
+# style of the figures.
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
-# the project's public address, written by `make notebooks`
+# the project's public address, filled in when the book is built
 REPO = ""
-if "google.colab" in sys.modules:
-    import os
-    import shutil
-    import subprocess
-    from pathlib import Path
 
-    home = Path("/content/fairfl")
-    if REPO and not home.exists():
-        clone = ["git", "clone", "--quiet", "--depth=1", REPO, str(home)]
-        subprocess.run(clone, check=True)
-    if not home.exists() and Path(f"{home}.zip").exists():
-        shutil.unpack_archive(f"{home}.zip", home)
-    found = sorted(
-        home.glob("**/fairfl/__init__.py"), key=lambda path: len(path.parts)
+
+def project():
+    above = [Path.cwd(), *Path.cwd().parents]
+    below = Path("fairfl").resolve().glob("**/fairfl/__init__.py")
+    below = sorted(below, key=lambda file: len(file.parts))
+    found = [path for path in above if (path / "fairfl/__init__.py").exists()]
+    return next(iter([*found, *(file.parents[1] for file in below)]), None)
+
+
+if not project() and Path("fairfl.zip").exists():
+    shutil.unpack_archive("fairfl.zip", "fairfl")
+if not project() and REPO:
+    print(f"Installing the library from {REPO}")
+    clone = ["git", "clone", "--quiet", "--depth=1", REPO, "fairfl"]
+    subprocess.run(clone, check=True)
+    if "google.colab" not in sys.modules:  # Colab has what the library needs
+        pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, "./fairfl[book]"], check=True)
+if not project():
+    raise FileNotFoundError(
+        f"The project is not in {Path.cwd()} or above it. Zip the project's "
+        "folder (without .venv and _build) as fairfl.zip, put it there (on "
+        "Colab with the Files panel on the left), and run this cell again."
     )
-    if not found:
-        raise FileNotFoundError(
-            f"{home} does not hold the project. Zip the project's folder "
-            "(without .venv and _build) as fairfl.zip, upload it into "
-            f"{home.parent} with the Files panel on the left, and run this "
-            "cell again."
-        )
-    os.chdir(found[0].parents[1] / "book")
-sys.path.insert(0, "..")
+sys.path.insert(0, str(project()))
+os.chdir(project() / "book")
 
 from fairfl import figures  # noqa: E402
 

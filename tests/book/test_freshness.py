@@ -50,6 +50,13 @@ def test_text_and_the_setup_cell_may_change(chapter, change):
     assert freshness.faults(chapter) == []
 
 
+def test_a_chapter_that_was_never_stamped_is_found(chapter):
+    del chapter.metadata["fairfl"]
+    assert "nothing says which code" in freshness.faults(chapter)[0]
+    chapter.cells[3].outputs = []
+    assert freshness.faults(chapter) == []
+
+
 def test_an_error_is_found(chapter):
     chapter.cells[2].outputs = [
         new_output("error", ename="ValueError", evalue="no", traceback=[])]

@@ -120,8 +120,6 @@ def test_from_the_launch_button_to_the_first_cells(published, tmp_path):
     program = ("import sys, types\n"
                "sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
                f"{cells}\nimport os, fairfl\nprint(os.path.realpath(fairfl.__file__))")
-    if "/content" in cells:
-        program = program.replace("/content", str(tmp_path))
     done = subprocess.run([PYTHON, "-c", program], cwd=tmp_path, env=published.env,
                           capture_output=True, text=True)
     where = tmp_path / "fairfl" / "fairfl" / "__init__.py"
