@@ -26,7 +26,8 @@ def record():
 
 
 def test_few_images_are_some_of_the_many_and_nobody_shares_one(digits):
-    many, few = (hospitals.hospitals(digits, (kind,) * 3, 1) for kind in ("many", "few"))
+    many, few = (hospitals.hospitals(digits, (kind,) * 3, 1)
+                 for kind in ("many", "few"))
     for more, less in zip(many, few, strict=True):
         assert torch.equal(more.x[:40], less.x) and torch.equal(more.y[:40], less.y)
     images = torch.cat([agent.x.flatten(1) for agent in many])
