@@ -135,12 +135,13 @@ class Federation:
         cheats = {key: attack for key, attack in cheats.items() if key in here}
         uploads = _uploads.cheated(keys, last, updates, cheats, self.seed, self.initial)
         _uploads.check_finite(keys, last, uploads)
-        models = last.models.clone()
         clock()  # checking and copying belong to neither
         seen = self._seen(t, last, uploads, turn.present)
         state, step = presence.step(self.mechanism, last.state, seen, self.setting)
+        mechanism, models = clock(), last.models.clone()
+        clock()
         step.reward.add_to(models)
-        mechanism = clock()
+        mechanism += clock()
         if self.buffers == "shared":
             there = turn.present.to(buffers.device)[:, None]
             buffers = torch.where(there, buffers[turn.present].mean(0), buffers)
@@ -189,10 +190,13 @@ class Federation:
             raise ValueError(f"the history is of agents {history.keys}, the federation "
                              f"has {self.setting.keys}")
         done = history.last.t if history.last else 0
-        bar = tqdm(self.rounds(n, history.last), total=done + n, initial=done,
-                   disable=not progress, unit="round")
+        bar = tqdm(range(n), total=done + n, initial=done, disable=not progress,
+                   unit="round")
         try:
-            for snapshot in bar:
+            for _ in bar:
+                if history.last:  # or 5 N D numbers were in use, of two snapshots
+                    history.last = history.last.bare()
+                snapshot = self._next(history.last or self.start())
                 clock = Clock(self.device)
                 seen = dict(snapshot.step.log) if probes is None else {}
                 for probe in probes or ():
@@ -201,6 +205,7 @@ class Federation:
                     seen["present"] = snapshot.present.long()
                 seconds = {f"seconds_{part}": s for part, s in snapshot.seconds.items()}
                 history.add(snapshot, seen | seconds | {"seconds_evaluation": clock()})
+                del snapshot
                 if "test_accuracy" in seen:
                     mean = 100 * float(seen["test_accuracy"].mean())
                     bar.set_postfix_str(f"accuracy {mean:.1f} %")

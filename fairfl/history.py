@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -37,6 +37,12 @@ class Snapshot:
     def trained(self) -> Tensor:
         """The models after local training, w_{i,t-1} + Delta w_{i,t}, (N, D)."""
         return self.before + self.updates
+
+    def bare(self) -> "Snapshot":
+        """Without what the next round has no use for: the models before, the updates
+        and the step, 2 N D numbers or more."""
+        return replace(self, before=NOT_YET, updates=NOT_YET, step=NOT_YET,
+                       uploads=NOT_YET)
 
 
 class History:

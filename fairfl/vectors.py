@@ -53,9 +53,10 @@ def layout(module: nn.Module) -> Layout:
     return Layout(tuple(named), tuple(p.shape for p in named.values()), slices)
 
 
-def flatten(module: nn.Module) -> Tensor:
-    """The trainable parameters as one vector, (D,), a copy outside of autograd.
-    ValueError if there are none, they are complex, or dtypes or devices differ."""
+def flatten(module: nn.Module, out: Tensor | None = None) -> Tensor:
+    """The trainable parameters as one vector, (D,), a copy outside of autograd; written
+    to `out` where that is given. ValueError if there are none, they are complex, or
+    dtypes or devices differ."""
     named = _trainable(module)
     first, *others = named
     if named[first].is_complex():
@@ -65,7 +66,7 @@ def flatten(module: nn.Module) -> Tensor:
             raise ValueError(
                 f"one vector needs one dtype and device: {first!r} is "
                 f"{_kind(named[first])}, {name!r} is {_kind(named[name])}")
-    return torch.cat([p.detach().reshape(-1) for p in named.values()])
+    return torch.cat([p.detach().reshape(-1) for p in named.values()], out=out)
 
 
 def load(module: nn.Module, w: Tensor) -> None:

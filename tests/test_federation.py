@@ -533,3 +533,23 @@ def test_evaluation_by_hand(agents):
 
 def test_update_error_is_a_value_error():
     assert issubclass(federation.UpdateError, ValueError)
+
+
+def test_a_run_keeps_what_the_next_round_needs(agents, monkeypatch):
+    fed, begun = build(agents), []
+    following = Federation._next
+
+    def noted(self, last):
+        begun.append((last.t, last.before is None, last.updates is None))
+        return following(self, last)
+
+    monkeypatch.setattr(Federation, "_next", noted)
+    history = fed.run(3)
+    assert begun == [(t, True, True) for t in range(3)]
+    last = history.last
+    assert last.updates.any() and last.step is not None and last.before is not None
+    fed.run(1, history=history)
+    # whoever goes on from a snapshot finds it as it was
+    assert last.updates.any() and history.last.t == 4
+    bare = last.bare()
+    assert torch.equal(bare.models, last.models) and bare.uploads is None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from fairfl import _checks
+from fairfl import _checks, vectors
 from fairfl.models.methods import Restricting
 from fairfl.partition import Agent
 from fairfl.training import plain, stacked, threads
@@ -15,6 +15,7 @@ BACKENDS: dict[str, Callable] = {
     "plain": plain.train, "stacked": stacked.train, "threads": threads.train,
 }
 SMALL = 5e7  # operations of a forward pass on a batch: a step takes a core about 1 ms
+FEW = 1 << 16  # parameters; the memory of more keeps a core busy too
 
 
 def choose(module: nn.Module, agents: Sequence[Agent], local: LocalTraining,
@@ -58,6 +59,8 @@ def _fitting(module: nn.Module, agents: Sequence[Agent], local: LocalTraining) -
         return "stacked" if stackable(module, agents, local) else "plain"
     samples = max(len(agent.y) for agent in agents)
     batch = min(local.batch_size or samples, samples)
-    if isinstance(module, Restricting) or flops(module, agents[0].x) * batch > SMALL:
+    large = vectors.layout(module).dimension > FEW
+    if (large or isinstance(module, Restricting)
+            or flops(module, agents[0].x) * batch > SMALL):
         return "threads"
     return "stacked" if stackable(module, agents, local) else "threads"

@@ -25,6 +25,7 @@ from fairfl.training.local import LocalTraining
 # works on agents of its own, because a small network's operations are too short to be
 # shared out; elsewhere the number bounds the memory.
 SAMPLES, SAMPLES_ELSEWHERE = 160, 2048
+PARAMETERS = 1 << 18  # of the agents in work together on a CPU, which bounds the memory
 
 
 def train(module: nn.Module, models: Tensor, buffers: Tensor, agents: Sequence[Agent],
@@ -53,16 +54,19 @@ def train(module: nn.Module, models: Tensor, buffers: Tensor, agents: Sequence[A
     # The order decides which agents are stacked together: that of their sizes and keys,
     # whatever order they come in.
     order = sorted(range(len(agents)), key=lambda i: (-len(agents[i].y), agents[i].key))
-    parts = torch.tensor(order).split(max(samples // batch, 1))
+    together = samples // batch
+    if models.device.type == "cpu":
+        together = min(together, PARAMETERS // models.shape[1])
+    parts = torch.tensor(order).split(max(together, 1))
 
-    def together(some: Tensor) -> None:
+    def one(some: Tensor) -> None:
         # functional_call changes the network for a moment, which other threads would
         # see
         own = module if len(parts) == 1 else copy.deepcopy(module)
         trained = descend(own, models[some], [agents[i] for i in some], local, t, seed)
-        updates[some] = trained - models[some]
+        updates[some] = trained.sub_(models[some])
 
-    spread(together, parts, device=models.device)
+    spread(one, parts, device=models.device)
     return updates, buffers.clone()
 
 
@@ -162,6 +166,7 @@ def descend(module: nn.Module, models: Tensor, agents: Sequence[Agent],
         for w, g, own in zip(stacks, gradients, moments, strict=True):
             rate = steps.rate[s, :active].view(-1, *[1] * (g.ndim - 1))
             optimizer(w[:active], g, rate, s + 1, *(moment[:active] for moment in own))
+        del gradients, g  # before the next ones are made
     return torch.cat([w.reshape(len(models), w[0].numel()) for w in stacks], 1)
 
 

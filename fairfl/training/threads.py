@@ -35,9 +35,12 @@ def train(module: nn.Module, models: Tensor, buffers: Tensor, agents: Sequence[A
         vectors.load_buffers(own, buffers[i])
         if isinstance(own, Restricting) and not local.augment:  # which may add words
             own, x, entries = own.restrict(x)
-        before = vectors.flatten(own)
         plain.descend(own, agents[i]._replace(x=x), local, t, seed, fused=True)
-        updates[i, entries] = vectors.flatten(own) - before
+        own.zero_grad()  # frees the memory of the gradients
+        if isinstance(entries, slice):
+            vectors.flatten(own, updates[i]).sub_(models[i])
+        else:
+            updates[i, entries] = vectors.flatten(own).sub_(models[i, entries])
         trained_buffers[i] = vectors.buffers(own)
 
     spread(one, sorted(range(len(agents)), key=lambda i: -len(agents[i].y)), workers)

@@ -22,6 +22,7 @@ from book.reproduction.bench.common import machine, peak
 from book.reproduction.bench.serving import server
 from book.reproduction.bench.subjects import Subject
 from fairfl.federation import Federation
+from fairfl.history import History
 
 LOOP = "DataLoader loop"
 
@@ -149,18 +150,34 @@ def overhead(options: Options) -> Iterator[dict]:
 
 
 def memory(options: Options) -> Iterator[dict]:
-    """Many agents in a process of their own."""
+    """Runs in processes of their own: many agents of a small network; and one of a
+    million parameters, whose N D numbers are the measure."""
     agents = 10 if options.quick else 100
     found = peak(_rounds, agents, options)
     if found:
         yield row("memory", f"digits, {agents} agents, 2 rounds", "digits", "CGSV",
                   "bytes", [found.total], found.total, 3e9)
+    subject = subjects.perceptron(20, options.seed, options.quick)
+    d = sum(p.numel() for p in subject.network.parameters())
+    for backend in ("threads", "stacked"):
+        if found := peak(_run, 20, backend, options):
+            share = found.beside / (20 * d * 4)
+            yield row("memory", f"20 agents, {d:,} parameters, 3 rounds", subject.data,
+                      backend, "N D numbers", [share], share, 3.5)
 
 
-def _rounds(agents: int, options: Options) -> Callable[[], list]:
+def _rounds(agents: int, options: Options) -> Callable[[], History]:
     federation = subjects.digits(agents, options.root, options.seed,
                                  options.quick).federation()
-    return lambda: [None for _ in federation.rounds(2)]
+    return lambda: federation.run(2)
+
+
+def _run(agents: int, backend: str, options: Options) -> Callable[[], History]:
+    # a run before it loads what is loaded once
+    subjects.perceptron(2, options.seed, True).federation(backend).run(2)
+    federation = subjects.perceptron(agents, options.seed,
+                                     options.quick).federation(backend)
+    return lambda: federation.run(3)
 
 
 PARTS: dict[str, Callable[[Options], Iterator[dict]]] = {
@@ -220,4 +237,5 @@ def table(found: dict) -> Iterator[str]:
 
 UNITS = {"seconds": (1e3, "ms", ">="),
          "of the training's time": (1e2, "% of the training's time", "<="),
-         "bytes": (1e-9, "GB", "<=")}
+         "bytes": (1e-9, "GB", "<="),
+         "N D numbers": (1.0, "N D numbers", "<=")}

@@ -18,7 +18,7 @@ from fairfl.datasets import Data
 from fairfl.federation import Federation
 from fairfl.mechanisms import CGSV
 from fairfl.partition import Agent
-from fairfl.randomness import generator
+from fairfl.randomness import generator, seeded
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining
 
@@ -79,6 +79,25 @@ def sst(agents: int, root: Path | None, seed: int, quick: bool,
         reference.TextCNN(words, classes),
         LocalTraining(Schedule(1e-3, 0.977), epochs, 256, optimizer="adam"),
         Schedule(2.0, 0.9), seed)
+
+
+def perceptron(agents: int, seed: int, quick: bool) -> Subject:
+    """A network of a million parameters, 5,000 if quick, on a few random numbers:
+    of memory it is the parameters that count."""
+    draw, hidden = generator(seed, "bench", "perceptron"), 50 if quick else 970
+
+    def numbers(n: int) -> tuple[Tensor, Tensor]:
+        return torch.randn(n, 64, generator=draw), torch.randint(10, (n,),
+                                                                 generator=draw)
+
+    with seeded(seed, "bench", "perceptron"):
+        network = nn.Sequential(nn.Linear(64, hidden), nn.ReLU(),
+                                nn.Linear(hidden, hidden), nn.ReLU(),
+                                nn.Linear(hidden, 10))
+    return Subject("random numbers",
+                   [Agent(str(i), *numbers(32)) for i in range(agents)], numbers(10),
+                   network, network, LocalTraining(Schedule(0.1), 1, 16), Schedule(0.5),
+                   seed)
 
 
 def _load(name: str, root: Path | None, seed: int, quick: bool) -> Data:
