@@ -7,9 +7,13 @@ JS := book/_ext/node_modules/.package-lock.json
 # Tests run in two processes; the tests of a file and the cells of a chapter stay together.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: book colab publish remote test check notebooks assignments grade slides lint clean
+# Flower has an environment of its own, which stands on the packages of the other one.
+FLOWER ?= .venv-flower
+SITE := -c 'import site; print(site.getsitepackages()[0])'
+
+.PHONY: book colab publish remote test test-flower check notebooks assignments grade slides lint clean
 # One order of summation on every machine, and the fastest for small models
-test check notebooks: export OMP_NUM_THREADS := 1
+test test-flower check notebooks: export OMP_NUM_THREADS := 1
 
 book: $(VENV)/.ready $(JS) _build/.toc
 	@echo "== Building the pages from the outputs stored in the chapters"
@@ -32,6 +36,10 @@ remote:
 test: colab
 	@echo "== Running all tests: the library, every chapter against its stored outputs, the pages in a browser"
 	@$(PYTEST) $(PYTEST_ARGS)
+
+test-flower: $(FLOWER)/.ready
+	@echo "== Running the tests of fairfl.flower: simulated nodes, and machines over TLS"
+	@FLWR_TELEMETRY_ENABLED=0 $(FLOWER)/bin/python -m pytest -q -n 2 --dist loadfile -o addopts= tests/flower $(PYTEST_ARGS)
 
 check: lint
 	@echo "== Running the fast tests of the library and of the paper's runs"
@@ -63,13 +71,21 @@ lint: $(VENV)/.ready
 
 clean:
 	@echo "== Removing the built pages, the environment and what the tools left behind"
-	rm -rf _build $(VENV) book/_ext/node_modules build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf _build $(VENV) $(FLOWER) book/_ext/node_modules build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(VENV)/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairfl needs Python 3.11 or newer: make PYTHON=python3.12")'
 	@echo "== Installing what requirements.txt lists into $(VENV) (6 GB with PyTorch for GPUs; some minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(FLOWER)/.ready: pyproject.toml $(VENV)/.ready
+	@echo "== Installing Flower into $(FLOWER)"
+	@rm -rf $(FLOWER)
+	@$(PYTHON) -m venv $(FLOWER)
+	@$(BIN)/python $(SITE) > "$$($(FLOWER)/bin/python $(SITE))/book.pth"
+	@$(FLOWER)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[flower]"
 	@touch $@
 
 $(JS): book/_ext/package-lock.json
