@@ -434,6 +434,25 @@ def test_what_is_chosen_on_a_cpu(make, expected):
     )
 
 
+def wide(hidden):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, hidden), nn.Linear(hidden, 10))
+
+
+def test_many_parameters_go_to_threads_and_are_stacked_by_few_agents(monkeypatch):
+    assert choice(wide(800)) == "stacked" and choice(wide(900)) == "threads"
+    some, seen, right = agents("digits_cnn", F32, (20,) * 6), [], stacked.descend
+    monkeypatch.setattr(stacked, "descend", lambda module, models, *rest: (
+        seen.append(len(models)), right(module, models, *rest))[1])
+    with seeded(0, "wide"):
+        module = wide(900)
+    found = [round_of(stacked.train, module, some, SGD)]
+    assert seen == [3, 3]  # of 67,510 parameters
+    monkeypatch.setattr(stacked, "PARAMETERS", 1 << 30)
+    found.append(round_of(stacked.train, module, some, SGD))
+    assert seen[2:] == [6]
+    torch.testing.assert_close(found[0][0], found[1][0], rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["mnist_cnn", "cifar_cnn", "text_cnn"])
 def test_larger_networks_and_sentences_go_to_threads(name):
     some = agents(name, F32, (40, 50))
