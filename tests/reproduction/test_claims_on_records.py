@@ -55,7 +55,6 @@ def test_fairness_under_uni_is_not_counted_where_it_is_noise(judged):
     for claim, verdict in judged:
         if claim.name == "fairness-high":
             mnist = [one for one in verdict.items if "MNIST 10 UNI" in one.item.what]
-            assert len(mnist) == len(claims.OURS)
             assert {one.why for one in mnist} == {verdicts.NOISE}
 
 

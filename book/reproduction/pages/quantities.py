@@ -61,8 +61,7 @@ def margin(source: Source, column: str, *several: Values) -> float:
 
 def ahead(quantity: str, methods: Sequence[str], others: Sequence[str],
           columns: Sequence[str] = COLUMNS) -> Items:
-    """In each column, how far the best of `methods` lies above the best of `others`.
-    quantity: "mean", "best" or "clear_rho"."""
+    """In each column, how far the best of `methods` lies above the best of `others`."""
 
     def items(source: Source) -> list[Item]:
         get = getattr(source, quantity)
@@ -109,15 +108,23 @@ def apart(method: str, others: Sequence[str], columns: Sequence[str] = COLUMNS
     return items
 
 
-def each(get: Callable[[Source, str, str], Values], methods: Sequence[str],
-         columns: Sequence[str]) -> Items:
-    """A number of each method in each column; get(source, method, column)."""
+def highest(quantity: str, methods: Sequence[str], columns: Sequence[str]) -> Items:
+    """In each column the number of the best of `methods`."""
 
     def items(source: Source) -> list[Item]:
-        return [Item(column_label(column)
-                     + (f": {method_label(method)}" if len(methods) > 1 else ""),
-                     get(source, method, column)) for column in columns
-                for method in methods]
+        get = getattr(source, quantity)
+        return [Item(column_label(column), top([get(name, column) for name in methods]))
+                for column in columns]
+
+    return items
+
+
+def ratios(method: str) -> Items:
+    """In each column, a method's time over that of the training, round by round."""
+
+    def items(source: Source) -> list[Item]:
+        return [Item(column_label(column), source.timed("ratio", method, column))
+                for column in overhead.COLUMNS]
 
     return items
 

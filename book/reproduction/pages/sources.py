@@ -1,15 +1,14 @@
 """Two sources of the same numbers: the published tables and the records. Page "Claims".
 
-Numbers come by the seed, so that what is compared is of the same agents: {seed:
-number}. The published ones have no seed, are all of seed 0, and are intervals: they
-were rounded. {} stands for what is not there, nan for what is not defined or only
-noise.
+Numbers come by the seed, so that what is compared is of the same agents. The published
+ones are all of seed 0, and are intervals: they were rounded. {} stands for what is not
+there, nan for what is not defined or only noise.
 """
 
 import csv
 import json
 import math
-from functools import cached_property
+from functools import cached_property, partialmethod
 from pathlib import Path
 
 from torch import Tensor
@@ -17,7 +16,7 @@ from torch import Tensor
 from book.reproduction import plan
 from book.reproduction.base import Column
 from book.reproduction.pages import overhead, tables
-from book.reproduction.pages.intervals import Values, printed, standard_error
+from book.reproduction.pages.intervals import Values, ends, printed, standard_error
 from fairfl import metrics
 from fairfl.runs.records import Record
 
@@ -57,8 +56,7 @@ class Source:
         return {}
 
     def noise(self, quantity: str, agent: int) -> Values:
-        """Of the federation with wrong labels, averaged over the rounds: "psi" or
-        "sparsity" (percent) of an agent."""
+        """With wrong labels, mean over rounds: an agent's "psi", or "sparsity" in %."""
         return {}
 
     def grid(self, quantity: str, alpha: float, gamma: float, beta: float) -> Values:
@@ -77,11 +75,7 @@ class Source:
 
 
 class Published(Source):
-    """The tables of Xu et al. (2021).
-
-    Args:
-        paper: the folder ``data/paper``.
-    """
+    """The tables of Xu et al. (2021). paper: the folder ``data/paper``."""
 
     absent = "not in its tables"
 
@@ -112,6 +106,13 @@ class Published(Source):
     def timed(self, quantity: str, method: str, column: str) -> Values:
         name = {"seconds": "overhead_seconds", "ratio": "overhead_over_training"}
         return self._number("table3_overhead", method, column, name[quantity])
+
+    def _middle(self, quantity: str, method: str, column: str) -> Values:
+        found = self.timed(quantity, method, column)
+        return {seed: sum(ends(number)) / 2 for seed, number in found.items()}
+
+    seconds = partialmethod(_middle, "seconds")
+    ratio = partialmethod(_middle, "ratio")
 
     def noise(self, quantity: str, agent: int) -> Values:
         name = {"psi": "mean_psi", "sparsity": "mean_sparsity_percent"}[quantity]
@@ -171,7 +172,7 @@ class Recorded(Source):
         return found
 
     def _spreads(self, accuracies: Tensor, column: str) -> float:
-        """Standard deviation over the agents, in standard errors of the test set."""
+        """Standard deviation over agents, in standard errors of the test set."""
         error = self.margin(column, float(accuracies.mean()))
         return float(accuracies.std()) / error if error else 0.0
 
@@ -179,8 +180,7 @@ class Recorded(Source):
         return standard_error(percent, self._samples[column.partition("-")[0]])
 
     @cached_property
-    def _samples(self) -> dict[str, int]:
-        """Of the test sets."""
+    def _samples(self) -> dict[str, int]:  # of the test sets
         known = json.loads((self.results / "data.json").read_text())
         del known["versions"]
         return {name: sum(found["test"]) for name, found in known.items()}
