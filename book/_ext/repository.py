@@ -47,8 +47,9 @@ def pages(url: str) -> str:
     nowhere: GitHub's or GitLab's pages; FAIRFL_PAGES_URL goes first."""
     host, _, path = url.removeprefix("https://").partition("/")
     owner, _, name = path.partition("/")
-    own = f"https://{owner}.{host.removesuffix('.com')}.io"
-    known = f"{own}/{name}" if host in ("github.com", "gitlab.com") else ""
+    site = f"{owner}.{host.removesuffix('.com')}.io"
+    own = "" if name == site else f"/{name}"  # a user's own site has no folder
+    known = f"https://{site}{own}" if host in ("github.com", "gitlab.com") else ""
     return os.environ.get("FAIRFL_PAGES_URL", known).rstrip("/")
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conventions import faults, typed_numbers
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from repository import web_url
+from repository import pages, web_url
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -194,3 +194,20 @@ def test_a_third_ignored_cell_is_a_fault(demo):
 )
 def test_the_address_of_a_remote(remote, page):
     assert web_url(remote) == page
+
+
+@pytest.mark.parametrize(
+    "url, published",
+    [
+        ("https://github.com/a/b", "https://a.github.io/b"),
+        ("https://gitlab.com/a/b", "https://a.gitlab.io/b"),
+        ("https://github.com/a/a.github.io", "https://a.github.io"),
+        ("https://bitbucket.org/a/b", ""),
+        ("", ""),
+    ],
+)
+def test_the_address_of_the_pages(monkeypatch, url, published):
+    monkeypatch.delenv("FAIRFL_PAGES_URL", raising=False)
+    assert pages(url) == published
+    monkeypatch.setenv("FAIRFL_PAGES_URL", "https://example.org/book/")
+    assert pages(url) == "https://example.org/book"

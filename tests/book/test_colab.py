@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "_build" / "colab"
 URL, PAGES = "https://github.com/someone/fairfl", "https://someone.github.io/fairfl"

@@ -10,6 +10,7 @@ import pytest
 from conventions import setup_source
 from test_publishing import PYTHON, ROOT
 
+pytestmark = pytest.mark.slow
 COLAB = "sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
 
 
