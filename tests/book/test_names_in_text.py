@@ -43,6 +43,10 @@ def exists(dotted):
             found = importlib.import_module(".".join(parts[:length]))
         except ModuleNotFoundError:
             continue
+        except ImportError:  # it needs an extra that is not installed here: look inside
+            files = ROOT.joinpath(*parts[:2]).rglob("*.py")
+            inside = "\n".join(f"{file.stem}\n{file.read_text()}" for file in files)
+            return all(name in inside for name in parts[2:])
         for name in parts[length:]:
             if not hasattr(found, name):
                 return name in getattr(found, "__dataclass_fields__", {})
@@ -81,5 +85,7 @@ def test_a_wrong_name_is_found():
     assert wrong_names("`rewards.quality`, `fairfl.runs.records`, book/intro.md") == []
     assert wrong_names("see `rewards.qualities(r)`") == ["fairfl.rewards.qualities"]
     assert wrong_names("see fairfl.records") == ["fairfl.records"]
+    assert wrong_names("see fairfl.flower.FairStrategy, `fairfl.flower`") == []
+    assert wrong_names("see fairfl.flower.Fairness") == ["fairfl.flower.Fairness"]
     assert wrong_names("in `fairfl/records.py`") == ["fairfl/records.py"]
     assert wrong_names("python -m book.reproduction table9") == ["table9"]
