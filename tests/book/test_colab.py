@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "_build" / "colab"
 URL, PAGES = "https://github.com/someone/fairfl", "https://someone.github.io/fairfl"
 PAGE = f"{PAGES}/book/demo.html"
+DOT = "![A dot.](data:image/svg+xml;base64,PHN2Zy8+)"
 BIB = """@article{shapley1953,
 author = {Lloyd Shapley}, title = {A Value}, journal = {Annals}, year = {1953}}"""
 OPENING = r"""(a-demo)=
@@ -62,6 +63,28 @@ Hidden.
 :::{tip}
 A tip.
 :::"""
+MORE = """## More kinds
+
+```{glossary}
+agent
+  Who holds data.
+```
+
+> Quoted
+> lines.
+
+````
+```{note}
+```
+````
+
+![A dot.](dot.svg) {download}`the data <dot.svg>`, {term}`agent`.
+
+---
+
+```{image} dot.svg
+:alt: A dot.
+```"""
 EXERCISES = """## Exercises
 
 ```{exercise} Easy
@@ -102,6 +125,7 @@ CELLS = [
     ]),
     new_code_cell("slider", execution_count=3,
                   outputs=[new_output("execute_result", data=WIDGET)]),
+    new_markdown_cell(MORE),
     new_markdown_cell(EXERCISES),
     new_markdown_cell(GATED),
     new_code_cell("print(2)", execution_count=4,
@@ -126,6 +150,7 @@ def built(folder: Path, address: str):
                                      "book/demo\nbook/more\nbook/other\n```")
     (folder / "book" / "other.md").write_text(
         "# Other page\n```{bibliography}\n```")
+    (folder / "book" / "dot.svg").write_text("<svg/>")
     language = {"name": "python", "pygments_lexer": "ipython3"}
     nbformat.write(new_notebook(cells=CELLS, metadata={"language_info": language}),
                    folder / "book" / "demo.ipynb")
@@ -169,6 +194,11 @@ def code(notebook, start: str):
     "<details>\n<summary>More</summary>\n\nHidden.\n\n</details>",
     "> **Tip.** A tip.",
     f"**Fig. 1.** Of [(1)]({PAGE}#equation-eq-x).",
+    "- **agent**: Who holds data.",
+    "> Quoted\n> lines.",
+    "````\n```{note}\n```\n````",
+    f"{DOT} [`the data`]({PAGES}/_downloads/",
+    f", [agent]({PAGE}#term-agent).\n\n---\n\n{DOT}",
     "**Exercise 1 (Easy)**\n\nWhy?",
     "<summary>Solution to Exercise 1 (Easy)</summary>\n\nSo $x$.\n\n</details>",
     "<details>\n<summary>Solution to Exercise 2</summary>\n\nThus:\n\n</details>",
