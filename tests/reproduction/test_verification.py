@@ -92,6 +92,8 @@ def test_undefined_values_must_be_undefined_in_both():
 @pytest.mark.parametrize(("file", "rounds"), [
     ("runs/digits-5-cla-cgsv-beta1-seed0.json", None),  # all
     ("runs/digits-30-pow-cgsv-exact-one-round-seed0.json", None),
+    ("participation/digits-5-cla-cgsv-beta1-present0.5-seed0.json", None),
+    ("participation/digits-5-pow-cgsv-beta1-late0.25-seed1.json", 10),
     ("choice/digits-pow-cffl-4.json", 10),  # accuracies on the validation set
     pytest.param("runs/mnist-10-pow-cgsv-beta1-seed0.json", 2, marks=pytest.mark.slow),
     pytest.param("runs/sst-5-pow-cgsv-beta1-seed0.json", 1, marks=pytest.mark.slow),
