@@ -33,17 +33,19 @@ def near(magnitude: Tensor, ranks: Tensor) -> tuple[Tensor, Tensor]:
     shift, parts = mantissa - STEPS, magnitude.split(SLICE)
     lowest = (magnitude.max().view(kind) >> shift) - BINS + 1
 
-    def bins(part: Tensor) -> Tensor:
-        """0 to BINS - 1, of the largest entry the last; the smallest share bin 0."""
-        return (part.view(kind) >> shift).sub_(lowest).clamp_(min=0)
+    def binned(part: Tensor) -> tuple[Tensor, Tensor]:
+        """Bins from 0, which the smallest share, to BINS - 1, and their counts."""
+        bins = (part.view(kind) >> shift).sub_(lowest).clamp_(min=0)
+        return bins, bins.bincount(minlength=BINS)
 
-    counts = sum(spread(lambda part: bins(part).bincount(minlength=BINS), parts))
+    bins, counted = zip(*spread(binned, parts), strict=True)
+    counts = sum(counted)
     chosen = torch.searchsorted(counts.cumsum(0), ranks, right=True)
     wanted = torch.zeros(BINS, dtype=torch.bool)
     wanted[chosen] = True
     left_out = counts.where(~wanted, 0).cumsum(0)[chosen]
-    found = spread(lambda part: part.numpy()[wanted.numpy().take(bins(part).numpy())],
-                   parts)
+    found = spread(lambda i: parts[i].numpy()[wanted.numpy().take(bins[i].numpy())],
+                   range(len(parts)))
     return sort(torch.from_numpy(np.concatenate(found))), left_out
 
 

@@ -47,10 +47,11 @@ class Sparsified:
         self.limits = []
         self.kept = torch.zeros(len(counts), dtype=torch.int64)
         for block, quotas in zip(self.blocks, counts.T, strict=True):
-            if not aggregate[block].abs().max().isfinite():
+            magnitude = aggregate[block].abs()
+            if not magnitude.max().isfinite():
                 raise ValueError("the aggregate holds NaN or infinite entries between "
                                  f"{block.start} and {block.stop}")
-            found, kept = limits(aggregate[block], quotas, keep_ties)
+            found, kept = limits(magnitude, quotas, keep_ties)
             self.limits.append(found)
             self.kept += kept
 
@@ -109,17 +110,17 @@ class Limit(NamedTuple):
         return found
 
 
-def limits(entries: Tensor, counts: Tensor, keep_ties: bool = False
+def limits(magnitude: Tensor, counts: Tensor, keep_ties: bool = False
            ) -> tuple[list[Limit], Tensor]:
     """The limit for each count, and how many entries it keeps.
 
     Args:
-        entries: (D,), a block of u_N.
+        magnitude: (D,), |u_N|, or a block of it.
         counts: (N,) int64, entries to keep, from 0 to D.
         keep_ties: see `Sparsified`.
     """
-    magnitude, size = entries.abs(), len(entries)
-    if magnitude.itemsize == 2:
+    dtype, size = magnitude.dtype, len(magnitude)
+    if dtype.itemsize == 2:
         magnitude = magnitude.float()  # the same numbers, which numpy has
     ranks = (size - counts).clamp(max=size - 1)
     ascending, left_out = near(magnitude, ranks)
@@ -133,7 +134,7 @@ def limits(entries: Tensor, counts: Tensor, keep_ties: bool = False
              for q, equal, threshold in zip(
                  wanted.tolist(), (stop - first).tolist(), thresholds.tolist(),
                  strict=True)]
-    levels = thresholds.to(entries)
+    levels = thresholds.to(dtype)
     below = levels.nextafter(torch.full_like(levels, -torch.inf))
     return list(map(Limit, levels.tolist(), lasts, below.tolist())), counts
 

@@ -94,14 +94,14 @@ def test_layers_are_masked_each_by_itself(keep_ties):
 
 
 def test_limits_by_hand():
-    entries = torch.tensor([2.0, 1.0, -2.0, -1.0, 0.0, 1.0])
-    found, kept = downloads.limits(entries, torch.tensor([0, 1, 2, 3, 4, 5, 6]))
+    magnitude = torch.tensor([2.0, 1.0, 2.0, 1.0, 0.0, 1.0])
+    found, kept = downloads.limits(magnitude, torch.tensor([0, 1, 2, 3, 4, 5, 6]))
     assert [limit[:2] for limit in found[1:]] == [
         (2.0, 0), (2.0, 5), (1.0, 1), (1.0, 3), (1.0, 5), (0.0, 5)]
     assert found[0][:2] == (2.0, -1)  # nothing is larger than the largest
     assert found[1].below == torch.tensor(2.0).nextafter(torch.tensor(0.0)).item()
     assert kept.tolist() == [0, 1, 2, 3, 4, 5, 6]
-    assert downloads.limits(entries, torch.tensor([0, 1, 3]), True)[1].tolist() == [
+    assert downloads.limits(magnitude, torch.tensor([0, 1, 3]), True)[1].tolist() == [
         0, 2, 5]
 
 
