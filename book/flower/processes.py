@@ -17,6 +17,7 @@ from book.flower.task import shares
 
 APP = Path(__file__).parent
 BIN = Path(sys.executable).parent
+READY = "SuperNode ID"  # what a node logs when it is let in
 COMMANDS = ("flwr", "flower-superlink", "flower-supernode", "flower-superexec",
             "flwr-clientapp", "flwr-serverapp", "flwr-simulation")
 
@@ -26,6 +27,13 @@ def free_port() -> int:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         return held.getsockname()[1]
+
+
+def listens(port: int) -> bool:
+    """Whether somebody does."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def family(pid: int) -> list[int]:
@@ -123,6 +131,24 @@ class Machines:
                     *(secure if self.count else ["--insecure", "--simulation"]))
         self._wait_for(self.port, "link")
 
+    def kill(self, name: str) -> None:
+        """End a process at once, as a crash would, and wait until its port is free."""
+        end(self.processes[name], kill=True)
+        while name == "link" and listens(self.port):
+            time.sleep(0.1)
+
+    def restart_node(self, i: int, timeout: float = 180) -> None:
+        """Start node i, which was killed, until the SuperLink lets it in: that takes a
+        minute, in which it counts as connected. Whatever keeps a service up does so."""
+        limit, known = time.monotonic() + timeout, self.log(f"node-{i}").count(READY)
+        while time.monotonic() < limit:
+            self.start_node(i)
+            while self.processes[f"node-{i}"].poll() is None:
+                if self.log(f"node-{i}").count(READY) > known:
+                    return
+                time.sleep(0.1)
+        raise RuntimeError(f"node {i} does not come back\n{self.log(f'node-{i}')}")
+
     def start_node(self, i: int, key: Path | None = None) -> None:
         """Start node i, with its key or another one."""
         state = self.folder / self._state(i)
@@ -186,7 +212,7 @@ class Machines:
     def _wait_for(self, port: int, name: str, timeout: float = 60) -> None:
         limit = time.monotonic() + timeout
         while time.monotonic() < limit and self.processes[name].poll() is None:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            if listens(port):
                 return
             time.sleep(0.1)
         raise RuntimeError(f"{name} does not answer\n{self.log(name)}")
