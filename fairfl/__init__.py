@@ -20,8 +20,9 @@ What computes one of these another way is an oracle: `rewards.mask`, `cgsv.game`
 for other sums than u_N. When a sum cancels is the same everywhere, `cgsv.CANCELLED`.
 
 `runs` describes a run as plain data and records it; `presets` holds the paper's text
-and its published code as settings; `attacks` are agents that cheat. A module is loaded
-when it is first used, so that `import fairfl` costs nothing.
+and its published code as settings; `attacks` are agents that cheat. `fairfl.flower`
+puts a federation on machines of its own. A module is loaded when it is first used, so
+that `import fairfl` costs nothing.
 """
 
 from importlib import import_module

@@ -119,3 +119,12 @@ def test_nodes_and_server_that_are_killed(tmp_path):
         assert here[9, keys[1]]
         history = simulated("cgsv", keys, 9, lambda t, key: bool(here[t, key]))
         check(machines, "cgsv", history, [f"state-{i}" for i in range(1, N + 1)])
+
+
+def test_a_private_key_is_its_owners_alone(tmp_path):
+    folder = certificates.make(tmp_path / "keys", nodes=2)
+    private = {"server.key", "node-1", "node-2"}
+    assert {path.name for path in folder.iterdir()} == private | {
+        "ca.pem", "server.pem", "node-1.pub", "node-2.pub"}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert all((folder / name).stat().st_mode & 0o777 == 0o600 for name in private)
