@@ -73,20 +73,17 @@ def slices(vectors: Tensor) -> Iterator[Tensor]:
         yield columns.to(float64_device(vectors), torch.float64)
 
 
-def read(vectors: Tensor, function: Callable[[Tensor, slice], Found],
-         raw: bool = False) -> list[Found]:
+def read(vectors: Tensor, function: Callable[[Tensor, slice], Found]) -> list[Found]:
     """``function(columns, where)`` for each slice of the last dimension, in order.
 
-    `columns` are float64 and hold until the function returns; `raw`: as they are. The
-    cores share the slices; which slices these are does not depend on their number.
+    `columns` are float64 and hold until the function returns. The cores share the
+    slices; which slices these are does not depend on the number of cores.
     """
     size, step = vectors.shape[-1], width(vectors)
     starts = range(0, max(size, 1), step)
 
     def some(starts: range) -> list[Found]:
         wheres = [slice(start, min(start + step, size)) for start in starts]
-        if raw:
-            return [function(vectors[..., where], where) for where in wheres]
         shape = *vectors.shape[:-1], min(size, step)
         held = torch.empty(shape, dtype=torch.float64, device=float64_device(vectors))
         return [function(held[..., : where.stop - where.start].copy_(
@@ -101,15 +98,14 @@ def read(vectors: Tensor, function: Callable[[Tensor, slice], Found],
 def norms(vectors: Tensor, name: str = "updates") -> Tensor:
     """Euclidean norm of each row: (..., D) -> (...), float64. ValueError if an entry is
     not finite; the message calls the vectors by `name`."""
-    squares = reduce(torch.add, read(vectors, lambda rows, _: squared(rows), raw=True))
+    squares = reduce(torch.add, read(vectors, lambda columns, _: squared(columns)))
     check_finite(squares, name)
     return squares.sqrt()
 
 
 def squared(vectors: Tensor) -> Tensor:
-    """Squared norm of each row, summed in float64."""
-    vectors = vectors.to(float64_device(vectors))
-    return torch.linalg.vector_norm(vectors, dim=-1, dtype=torch.float64) ** 2
+    """Squared norm of each row."""
+    return torch.linalg.vector_norm(vectors, dim=-1) ** 2
 
 
 def check_finite(squares: Tensor, name: str) -> None:
