@@ -24,7 +24,7 @@ def measure(folder: Path, agents: int, rounds: int, output: Path) -> None:
     """
     found, rows = {}, []
     for way, call in {"simulator": simulator, "flwr run": simulated,
-                      "TLS, warm": warm, "TLS": deployed}.items():
+                      "TLS": deployed, "TLS, warm": warm}.items():
         begin = time.perf_counter()
         found[way] = call(folder, agents, rounds)
         whole, later = time.perf_counter() - begin, list(found[way].values())[1:]
