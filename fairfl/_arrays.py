@@ -5,7 +5,10 @@ is made. Squares must fit into float64: a vector far shorter than 1e-154 counts 
 one longer than 1e154 is refused. Updates in float32 are far from both.
 """
 
+import math
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import reduce
 from typing import TypeVar
 
@@ -85,14 +88,36 @@ def read(vectors: Tensor, function: Callable[[Tensor, slice], Found]) -> list[Fo
     def some(starts: range) -> list[Found]:
         wheres = [slice(start, min(start + step, size)) for start in starts]
         shape = *vectors.shape[:-1], min(size, step)
-        held = torch.empty(shape, dtype=torch.float64, device=float64_device(vectors))
-        return [function(held[..., : where.stop - where.start].copy_(
-            vectors[..., where]), where) for where in wheres]
+        with _held(math.prod(shape), float64_device(vectors)) as numbers:
+            held = numbers.view(shape)
+            return [function(held[..., : where.stop - where.start].copy_(
+                vectors[..., where]), where) for where in wheres]
 
     shares = 1 if vectors.numel() <= ALONE else 4 * torch.get_num_threads()
     share = -(-len(starts) // shares)
     parts = [starts[i : i + share] for i in range(0, len(starts), share)]
     return sum(spread(some, parts, device=vectors.device), [])
+
+
+_kept = threading.local()
+
+
+@contextmanager
+def _held(count: int, device: torch.device) -> Iterator[Tensor]:
+    """Room for so many float64 numbers. A thread keeps its own of the size of a CPU's
+    cache: the system clears fresh memory, which takes as long as reading does."""
+    if device.type != "cpu" or count > CACHED:
+        yield torch.empty(count, dtype=torch.float64, device=device)
+        return
+    kept = getattr(_kept, "numbers", None)
+    _kept.numbers = None  # in use: who reads within a reading gets room of its own
+    if kept is None:
+        with torch.inference_mode(False):  # else only inference may write to it
+            kept = torch.empty(CACHED, dtype=torch.float64)
+    try:
+        yield kept[:count]
+    finally:
+        _kept.numbers = kept
 
 
 def norms(vectors: Tensor, name: str = "updates") -> Tensor:

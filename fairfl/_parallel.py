@@ -5,11 +5,16 @@ cores, and it leaves the order of summation alone: results do not depend on the 
 of threads. On a busy machine threads that share a small operation wait for each other.
 """
 
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import cache
 
 import torch
+
+NAME = "fairfl"  # of the threads
 
 
 @contextmanager
@@ -35,7 +40,7 @@ def spread(function: Callable, items: Iterable, workers: int | None = None,
             must set them itself.
         items: begun in this order, so put long ones first.
         workers: threads; default: as many as torch may use, `torch.get_num_threads`,
-            which is the same afterwards.
+            which is the same afterwards. Within a call there is one.
 
     Raises what the function raises; calls that have not begun by then are dropped.
     """
@@ -43,9 +48,24 @@ def spread(function: Callable, items: Iterable, workers: int | None = None,
     if torch.device(device).type != "cpu":
         return [function(item) for item in items]
     with one_core() as threads:
-        if len(items) == 1:
-            return [function(items[0])]
-        with ThreadPoolExecutor(
-            workers or threads, initializer=torch.set_num_threads, initargs=(1,)
-        ) as pool:
-            return list(pool.map(function, items))
+        count = workers or threads
+        # a thread that waits for its own pool would wait for ever
+        within = threading.current_thread().name.startswith(NAME)
+        if within or 1 in (len(items), count):
+            return [function(item) for item in items]
+        futures = [_pool(count).submit(function, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+            wait(futures)
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    """Threads that stay: to begin them takes longer than a small sum."""
+    return ThreadPoolExecutor(workers, NAME, torch.set_num_threads, (1,))
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has no threads

@@ -8,8 +8,8 @@ from fairfl._parallel import spread
 
 SMALL = 1 << 15  # entries that are sorted all
 SLICE = 1 << 17  # entries that stay in a CPU's cache
-BINS = 1 << 15
-STEPS = 10  # 2^10 bins from one power of two to the next
+BINS = 1 << 12
+STEPS = 7  # 2^7 bins from one power of two to the next
 
 
 def near(magnitude: Tensor, ranks: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,3 +1,5 @@
+import os
+import signal
 import threading
 import time
 
@@ -33,7 +35,8 @@ def test_results_come_in_order_from_threads_with_one_core_each(threads):
 
     assert spread(work, range(5)) == [0, 10, 20, 30, 40]
     assert len(seen) == threads and {cores for _, cores in seen} == {1}
-    assert threading.get_ident() not in {thread for thread, _ in seen}
+    here = threading.get_ident() in {thread for thread, _ in seen}
+    assert here == (threads == 1)
 
 
 def test_the_number_of_cores_is_the_same_afterwards_here_and_in_new_threads(threads):
@@ -61,3 +64,30 @@ def test_one_core_inside_and_as_many_as_before_afterwards(threads):
         assert in_a_new_thread(torch.get_num_threads) == 1
         raise OSError
     assert torch.get_num_threads() == threads == in_a_new_thread(torch.get_num_threads)
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_work_within_work_does_not_wait_for_itself(threads, workers):
+    def outer(i):
+        return spread(lambda j: 10 * i + j, range(3), workers)
+
+    found = in_a_new_thread(lambda: spread(outer, range(4), workers))
+    assert found == [[10 * i + j for j in range(3)] for i in range(4)]
+
+
+def test_threads_are_kept_and_a_forked_child_begins_its_own(threads):
+    def names(count=20):
+        return {name for name in spread(
+            lambda _: (time.sleep(0.001), threading.current_thread().name)[1],
+            range(count), workers=2)}
+
+    assert names() == names()
+    reading, writing = os.pipe()
+    if not (child := os.fork()):  # a pool that the child took over would never answer
+        os.write(writing, str(len(names())).encode())
+        os._exit(0)
+    deadline = time.monotonic() + 30
+    while not os.waitpid(child, os.WNOHANG)[0]:
+        assert time.monotonic() < deadline, os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
+    assert os.read(reading, 10) == b"2"

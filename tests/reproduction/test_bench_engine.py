@@ -4,13 +4,14 @@ says what it measured."""
 import json
 import statistics
 import sys
+import time
 
 import pytest
 import torch
 from click.testing import CliRunner
 
 from book.reproduction.__main__ import reproduce
-from book.reproduction.bench import cases, engine, reference, subjects
+from book.reproduction.bench import cases, common, engine, reference, subjects
 from book.reproduction.bench.cases import Case, Method, Options
 from book.reproduction.bench.common import Disagreement
 from fairfl import cgsv, datasets, downloads, models, rewards, vectors
@@ -181,3 +182,14 @@ def test_real_data_are_used_where_they_lie():
         pytest.skip(str(error))
     found = subjects.mnist(5, None, 0, False)
     assert found.data == "mnist" and torch.equal(found.test[0], data.test_x)
+
+
+def test_a_short_call_is_repeated_in_its_turn_and_the_mean_counts():
+    calls = []
+    timed, answers = common.take_turns(
+        {"short": lambda: (calls.append(1), time.sleep(0.002))[0],
+         "long": lambda: time.sleep(0.06)}, 2, warm=True, turn=0.05)
+    assert len(timed["short"]) == len(timed["long"]) == 2
+    assert 4 <= len(calls) <= 60 and answers == {"short": None, "long": None}
+    assert all(0.002 <= took < 0.05 for took in timed["short"])
+    assert all(took >= 0.06 for took in timed["long"])

@@ -11,6 +11,7 @@ from torch import Tensor
 from book.reproduction.bench.common import Disagreement, take_turns
 
 PATIENCE = 60.0  # seconds of calls of one method after which it is not repeated
+TURN = 0.1  # seconds of calls of one method in its turn
 
 
 class Method(NamedTuple):
@@ -67,6 +68,7 @@ def compare(part: str, case: Case, options: Options) -> list[dict]:
         options.repeats,
         PATIENCE,
         True,
+        TURN,
     )
     first = statistics.median(next(iter(timed.values())))
     return [

@@ -22,12 +22,15 @@ class Disagreement(RuntimeError):
 
 
 def take_turns(calls: Mapping[str, Callable[[], Any]], repeats: int,
-               patience: float = float("inf"),
-               warm: bool = False) -> tuple[dict[str, list[float]], dict[str, Any]]:
+               patience: float = float("inf"), warm: bool = False,
+               turn: float = 0.0) -> tuple[dict[str, list[float]], dict[str, Any]]:
     """Call all, `repeats` times over; the seconds that each call took, and what each
     method answered last.
 
     Args:
+        turn: seconds; in its turn a shorter call is repeated until they have passed,
+            and the mean counts, so that short calls do not pay for what long ones leave
+            in the caches.
         patience: seconds of calls of one method after which it is not repeated.
         warm: False: a first call of each is for warming up and does not count, unless
             there was no other.
@@ -37,11 +40,13 @@ def take_turns(calls: Mapping[str, Callable[[], Any]], repeats: int,
     for _ in range(repeats + (not warm)):
         for name, call in calls.items():
             if sum(seconds[name]) < patience:
-                start = time.perf_counter()
-                answers[name] = call()
-                if torch.cuda.is_initialized():
-                    torch.cuda.synchronize()
-                seconds[name].append(time.perf_counter() - start)
+                start, took, count = time.perf_counter(), -1.0, 0
+                while took < turn:
+                    answers[name] = call()
+                    if torch.cuda.is_initialized():
+                        torch.cuda.synchronize()
+                    took, count = time.perf_counter() - start, count + 1
+                seconds[name].append(took / count)
     return {name: took if warm or len(took) == 1 else took[1:]
             for name, took in seconds.items()}, answers
 
