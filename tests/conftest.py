@@ -8,6 +8,7 @@ that need it are slow, see `make check`.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -18,6 +19,8 @@ HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
 OFFLINE = HTML / "_static" / "offline"
 CHROME = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
+# `make test-flower` runs these, where Flower is installed
+collect_ignore = [] if importlib.util.find_spec("flwr") else ["flower"]
 BROWSER = tuple(f"tests/book/test_{name}.py"
                 for name in ("pages", "explorables", "colab_in_browser"))
 

@@ -132,11 +132,11 @@ def set_theme(app, config) -> None:
 
 
 def drop_shared_ids(app, pagename, templatename, context, doctree) -> None:
-    """The contents of all exercises, solutions and proofs of a page carry one id; an id
-    may stand on a page once. Nothing refers to them."""
+    """All proofs of a page carry one id, and so do the contents of all exercises and
+    solutions; an id may stand on a page once. Nothing refers to them."""
     if "body" in context:
-        context["body"] = re.sub(r' id="(?:exercise|solution|proof)-content"', "",
-                                 context["body"])
+        shared = r' id="(?:proof|(?:exercise|solution|proof)-content)"'
+        context["body"] = re.sub(shared, "", context["body"])
 
 
 def drop_thebe(app, pagename, templatename, context, doctree) -> None:

@@ -194,7 +194,7 @@ def status(wanted, seeds, results) -> None:
               help="How many to run again.")
 @click.option("--whole", is_flag=True, help="Run all rounds again.")
 def verify(what, wanted, seeds, data_root, results, rounds, whole) -> None:
-    """Run the first rounds of the records of WHAT again and compare.
+    """Run the first rounds of records again and compare.
 
     A record is right if its settings are those of the plan, its data those that are
     here, and its numbers those of the run, but for the order in which another machine

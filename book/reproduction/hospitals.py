@@ -123,7 +123,7 @@ def save(found: dict, path: str | os.PathLike) -> None:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
               default=Path("data/results/hospitals.json"), help="The file to write.")
 def command(output: Path) -> None:
-    """Three hospitals on digits: all choices of images, labels and altruism."""
+    """Three hospitals on digits, all choices of them."""
     try:
         save(record(progress=True), output)
     except OSError as error:

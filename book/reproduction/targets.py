@@ -88,7 +88,6 @@ TARGETS = {
         lambda: [*experiments.authors_tables(), *anew.long_training(),
                  *anew.shards()]),
     "all": Target(
-        "Tables, figures and what they rest on, with the settings of choice; the most "
-        "valuable first.",
+        "All tables and figures, the most valuable first.",
         plan.everything),
 }

@@ -16,4 +16,4 @@ def test_a_run_holds_the_models_of_two_rounds_and_the_updates_of_one():
     for row in rows:
         assert row["unit"] == "N D numbers" and row["wanted"] == 3.5
         # what a machine adds: freed memory that threads keep for themselves
-        assert 2.9 < row["median"] < 3.9
+        assert 2.8 < row["median"] < 3.9
