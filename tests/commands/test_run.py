@@ -37,7 +37,10 @@ def call(*arguments):
 def child(code, *arguments, folder=None):
     """The command in a process of its own, after some code."""
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
-    start = f"import sys\n{code}\nfrom fairfl.__main__ import main\nmain(sys.argv[1:])"
+    # a command started in the background of a shell would not hear Ctrl-C
+    hear = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+    run = "from fairfl.__main__ import main\nmain(sys.argv[1:])"
+    start = "\n".join(["import sys", hear, code, run])
     command = [sys.executable, "-c", start, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, text=True, cwd=folder,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
