@@ -3,6 +3,7 @@
 `downloads` holds the masks of eq. (5) and names these, too.
 """
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 import torch
@@ -30,13 +31,14 @@ class Reward(Protocol):
         their values, (q,), q = `kept`: entries that are sent though they are 0, too."""
 
 
-class Dense:
+class Dense(ABC):
     """What the rewards that know no sparse form share."""
 
     kept: Tensor
 
+    @abstractmethod
     def row(self, i: int) -> Tensor:
-        raise NotImplementedError
+        """As `Reward.row`."""
 
     def sparse(self, i: int) -> tuple[Tensor, Tensor]:
         row = self.row(i)

@@ -2,7 +2,7 @@
  * record is in hospitals_data.js, which the build writes from data/results/hospitals.json. */
 (() => {
   "use strict";
-  const { COLOURS, html, svg, number, enhance, hospitals } = window.fairflExplorables;
+  const { COLOURS, html, svg, number, enhance, live, hospitals } = window.fairflExplorables;
   const WIDTH = 360, ROW = 30, LEFT = 30, RIGHT = 296;
   const ALTRUISM = { 1: "little (β = 1)", 5: "more (β = 5)", inf: "all alike (β = ∞)" };
 
@@ -40,28 +40,21 @@
       + (losers.length ? `${losers.join(" and ")} would do better alone.` : "All do better together than alone.");
   }
 
-  function start(root) {
-    let state = { kinds: ["many", "few", "many, half wrong"], beta: "1" }, result;
-    const controls = html("div", { class: "controls" }, root);
-    const panels = html("div", { class: "panels" }, root), words = html("p", { class: "words", "aria-live": "polite" }, root);
-
-    function choice(text, options, change) {
+  function build(controls, change) {
+    function choice(text, options, chosen) {
       const row = html("label", {}, controls);
       html("span", {}, row, text);
       const select = html("select", {}, row);
       for (const [value, label] of options) html("option", { value }, select, label);
-      select.addEventListener("change", () => become({ ...state, ...change(select.value) }));
+      select.addEventListener("change", () => change(chosen(select.value)));
       return select;
     }
     const kinds = Object.entries(hospitals.kinds).map(([kind, [images, wrong]]) =>
       [kind, `${images} images, ${wrong ? `${100 * wrong} % of the labels wrong` : "all labels right"}`]);
     const selects = hospitals.names.map((name, k) => choice(`Hospital ${name}`, kinds,
-      (kind) => ({ kinds: state.kinds.map((old, j) => (j === k ? kind : old)) })));
+      (kind) => (state) => ({ kinds: state.kinds.map((old, j) => (j === k ? kind : old)) })));
     const altruism = choice("Altruism of the server", hospitals.betas.map((beta) => [beta, ALTRUISM[beta]]), (beta) => ({ beta }));
-
-    function become(changed) {
-      state = changed;
-      result = evaluate(state);
+    return (state, result) => {
       selects.forEach((select, k) => { select.value = state.kinds[k]; });
       altruism.value = state.beta;
       const shown = [
@@ -70,21 +63,11 @@
         bars("New digits its model gets right (mark: alone)", result.home, 100,
           result.home.map((at) => `${number(at, 0)} %`), result.alone),
       ];
-      panels.replaceChildren(...shown.map((panel) => {
-        const column = html("div");
-        column.append(panel);
-        return column;
-      }));
-      words.innerHTML = inWords(state, result);
-    }
-
-    become(state);
-    Object.defineProperty(root, "explorable", { value: {
-      get state() { return { ...state }; },
-      set state(changed) { become({ ...changed }); },
-      get result() { return result; },
-    } });
+      return [shown, inWords(state, result)];
+    };
   }
+
+  const start = (root) => live(root, { kinds: ["many", "few", "many, half wrong"], beta: "1" }, evaluate, build);
 
   enhance("explorable-hospitals", start);
 })();

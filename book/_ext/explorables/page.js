@@ -46,5 +46,46 @@
     }
   }
 
-  Object.assign(window.fairflExplorables, { COLOURS, set, html, svg, label, number, enhance });
+  /** A slider below `controls` that tells `change` its number. The answer sets where it stands and what it says. */
+  function slider(controls, text, attributes, change) {
+    // No <output>: the label would belong to it instead of to the slider.
+    const row = html("label", {}, controls), line = html("span", {}, row, `${text} = `), shown = html("b", {}, line);
+    const input = html("input", { type: "range", ...attributes }, row);
+    input.addEventListener("input", () => change(Number(input.value)));
+    return (at, says) => {
+      input.value = at;
+      shown.textContent = says;
+      input.setAttribute("aria-valuetext", says);
+    };
+  }
+
+  /** Controls, panels and words of one state. `build(controls, change)` makes the controls, which tell `change` what is new
+   * in the state; it returns draw(state, result), which sets them and returns the panels and the words. */
+  function live(root, first, evaluate, build) {
+    let state = first, result;
+    const controls = html("div", { class: "controls" }, root);
+    const panels = html("div", { class: "panels" }, root), words = html("p", { class: "words", "aria-live": "polite" }, root);
+    const draw = build(controls, (part) => become({ ...state, ...(part instanceof Function ? part(state) : part) }));
+
+    function become(changed) {
+      state = changed;
+      result = evaluate(state);
+      const [shown, text] = draw(state, result);
+      panels.replaceChildren(...shown.map((panel) => {
+        const column = html("div");
+        column.append(panel);
+        return column;
+      }));
+      words.innerHTML = text;
+    }
+
+    become(state);
+    Object.defineProperty(root, "explorable", { value: {
+      get state() { return { ...state }; },
+      set state(changed) { become({ ...changed }); },
+      get result() { return result; },
+    } });
+  }
+
+  Object.assign(window.fairflExplorables, { COLOURS, set, html, svg, label, number, enhance, slider, live });
 })();

@@ -1,7 +1,7 @@
 /* The first-order law for updates of one length: phi_i - 1/N = c_N(rho) (psi_i / sum psi - 1/N). */
 (() => {
   "use strict";
-  const { COLOURS, html, svg, label, number, enhance, range, slope } = window.fairflExplorables;
+  const { COLOURS, svg, label, number, enhance, range, slope, slider, live } = window.fairflExplorables;
   const FEWEST = 3, MOST = 100, SHOWN = 10, SPREAD = 0.1;
   const WIDTH = 360, HEIGHT = 294, TOP = 30, BOTTOM = 250, LEFT = 42, RIGHT = 346;
   const LOW = 0.8, HIGH = 1.7; // c_N(rho) is between .866 and 1.579 for these N and rho
@@ -70,44 +70,17 @@
     return `c<sub>N</sub>(ρ) = <b>${number(c)}</b> for N = ${N} and ρ = ${number(rho, 2)}: ψ ${what}.`;
   }
 
-  function start(root) {
-    let state = { N: 10, rho: 0.3 }, result;
-    const controls = html("div", { class: "controls" }, root);
-    const panels = html("div", { class: "panels" }, root), words = html("p", { class: "words", "aria-live": "polite" }, root);
-
-    function slider(name, text, attributes) {
-      // No <output>: the label would belong to it instead of to the slider.
-      const row = html("label", {}, controls), line = html("span", {}, row, `${text} = `), shown = html("b", {}, line);
-      const input = html("input", { type: "range", ...attributes }, row);
-      input.addEventListener("input", () => become({ ...state, [name]: Number(input.value) }));
-      return (value, digits) => {
-        input.value = value;
-        shown.textContent = number(value, digits);
-      };
-    }
-    const showN = slider("N", "agents N", { min: FEWEST, max: MOST, step: 1 });
-    const showRho = slider("rho", "mean pairwise cosine ρ", { min: 0, max: 1, step: 0.01 });
-
-    function become(changed) {
-      state = changed;
-      result = evaluate(state);
-      showN(state.N, 0);
-      showRho(state.rho, 2);
-      panels.replaceChildren(...[law, shares].map((panel) => {
-        const column = html("div");
-        column.append(panel(state, result));
-        return column;
-      }));
-      words.innerHTML = inWords(state, result);
-    }
-
-    become(state);
-    Object.defineProperty(root, "explorable", { value: {
-      get state() { return { ...state }; },
-      set state(changed) { become({ ...changed }); },
-      get result() { return result; },
-    } });
+  function build(controls, change) {
+    const showN = slider(controls, "agents N", { min: FEWEST, max: MOST, step: 1 }, (N) => change({ N }));
+    const showRho = slider(controls, "mean pairwise cosine ρ", { min: 0, max: 1, step: 0.01 }, (rho) => change({ rho }));
+    return (state, result) => {
+      showN(state.N, number(state.N, 0));
+      showRho(state.rho, number(state.rho, 2));
+      return [[law, shares].map((panel) => panel(state, result)), inWords(state, result)];
+    };
   }
+
+  const start = (root) => live(root, { N: 10, rho: 0.3 }, evaluate, build);
 
   enhance("explorable-slope", start);
 })();

@@ -2,7 +2,7 @@
  * parameters: pairs of index and value, bitmap and values, dense. */
 (() => {
   "use strict";
-  const { COLOURS, html, svg, number, enhance } = window.fairflExplorables;
+  const { COLOURS, svg, number, enhance, slider, live } = window.fairflExplorables;
   const NAMES = ["pairs", "bitmap", "dense"], INDEX = 4; // bytes of an index
   const WIDTH = 360, HEIGHT = 294, TOP = 16, BOTTOM = 246, LEFT = 52, RIGHT = 346, BAR = 44;
   const LOW = 1e-3, HIGH = 3; // of the bytes, relative to dense; the share q / D goes from LOW to 1
@@ -63,45 +63,18 @@
       + `<b>Shortest: ${shortest}.</b> The shortest form changes at ${percent(changes[0])} and ${percent(changes[1])}.`;
   }
 
-  function start(root) {
-    let state = { share: 0.25, value: 4 }, result;
-    const controls = html("div", { class: "controls" }, root);
-    const panels = html("div", { class: "panels" }, root), words = html("p", { class: "words", "aria-live": "polite" }, root);
-
-    function slider(text, attributes, change) {
-      // No <output>: the label would belong to it instead of to the slider.
-      const row = html("label", {}, controls), line = html("span", {}, row, `${text} = `), shown = html("b", {}, line);
-      const input = html("input", { type: "range", ...attributes }, row);
-      input.addEventListener("input", () => become({ ...state, ...change(Number(input.value)) }));
-      return (at, label) => {
-        input.value = at;
-        shown.textContent = label;
-        input.setAttribute("aria-valuetext", label);
-      };
-    }
-    const showShare = slider("share of the entries q / D", { min: -3, max: 0, step: 0.01 }, (at) => ({ share: 10 ** at }));
-    const showValue = slider("bytes a number", { min: 1, max: 3, step: 1 }, (at) => ({ value: 2 ** at }));
-
-    function become(changed) {
-      state = changed;
-      result = evaluate(state);
+  function build(controls, change) {
+    const showShare = slider(controls, "share of the entries q / D", { min: -3, max: 0, step: 0.01 },
+      (at) => change({ share: 10 ** at }));
+    const showValue = slider(controls, "bytes a number", { min: 1, max: 3, step: 1 }, (at) => change({ value: 2 ** at }));
+    return (state, result) => {
       showShare(Math.log10(state.share), percent(state.share));
       showValue(Math.log2(state.value), `${state.value}`);
-      panels.replaceChildren(...[curves, bars].map((panel) => {
-        const column = html("div");
-        column.append(panel(state, result));
-        return column;
-      }));
-      words.innerHTML = inWords(state, result);
-    }
-
-    become(state);
-    Object.defineProperty(root, "explorable", { value: {
-      get state() { return { ...state }; },
-      set state(changed) { become({ ...changed }); },
-      get result() { return result; },
-    } });
+      return [[curves, bars].map((panel) => panel(state, result)), inWords(state, result)];
+    };
   }
+
+  const start = (root) => live(root, { share: 0.25, value: 4 }, evaluate, build);
 
   enhance("explorable-traffic", start);
 })();

@@ -19,17 +19,22 @@ _output = click.option(
 )
 
 
+def _cases(default: str) -> Callable:
+    """The option --case, without which the cases are those of `default`."""
+    return click.option(
+        "--case",
+        "cases",
+        type=click.IntRange(min=1),
+        nargs=2,
+        multiple=True,
+        metavar="N D",
+        help="Agents and parameters. May be given several times.  "
+        f"[default: {default}]",
+    )
+
+
 @bench.command()
-@click.option(
-    "--case",
-    "cases",
-    type=click.IntRange(min=1),
-    nargs=2,
-    multiple=True,
-    metavar="N D",
-    help="Agents and parameters. May be given several times.  "
-    "[default: seven cases; with --busy N = 20 and 24]",
-)
+@_cases("seven cases; with --busy N = 20 and 24")
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=5, help="Calls of each method."
 )
@@ -159,16 +164,7 @@ def engine(
 
 
 @bench.command()
-@click.option(
-    "--case",
-    "cases",
-    type=click.IntRange(min=1),
-    nargs=2,
-    multiple=True,
-    metavar="N D",
-    help="Agents and parameters. May be given several times.  "
-    "[default: a grid up to N = 1000 and D = 25 million]",
-)
+@_cases("a grid up to N = 1000 and D = 25 million")
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=5, help="Calls that count."
 )
