@@ -101,8 +101,8 @@ def add_explorables(app, pagename, templatename, context, doctree) -> None:
     tags = ({name for node in doctree.findall(nodes.container)
              for name in node["classes"]}
             if doctree else set())
-    needed = [name for name in ("vectors", "slope", "traffic", "hospitals")
-              if f"tag_explorable-{name}" in tags]
+    names = {file.stem for file in EXPLORABLES.glob("*.js")} - {"cgsv", "page"}
+    needed = [name for name in sorted(names) if f"tag_explorable-{name}" in tags]
     if needed:
         app.add_css_file("explorables/explorables.css")
         data = [f"{name}_data" for name in needed if name in RECORDED]
