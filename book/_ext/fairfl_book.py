@@ -7,6 +7,8 @@
 * Cells tagged `explorable-...` get the scripts that put an interactive drawing in the
   place of their picture.
 * Launch buttons and downloads give notebooks that find the project (`launch`).
+* The role `xu`, the directive `quiz` and the line where to look things up
+  (`teaching`), and the book's own style sheet (`static/book.css`).
 * Faults of the pages, from the theme and between the libraries, are put right.
 """
 
@@ -16,6 +18,7 @@ import shutil
 from pathlib import Path
 
 import launch
+import teaching
 from docutils import nodes
 from repository import repository
 from sphinx.util import logging
@@ -33,6 +36,7 @@ COPIES = {  # folder of the pages, below _static/offline -> what goes into it
 }
 
 EXPLORABLES = Path(__file__).resolve().parent / "explorables"
+STATIC = Path(__file__).resolve().parent / "static"
 RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
 RECORDED = {"hospitals": RESULTS / "hospitals.json"}  # what explorables play
 
@@ -125,6 +129,7 @@ def as_script(name: str, file: Path) -> str:
 
 
 def set_theme(app, config) -> None:
+    config.html_static_path.append(str(STATIC))
     # else a second search box
     config.html_theme_options.setdefault("navbar_persistent", [])
     # else "Got invalid theme mode" in the browser's console
@@ -155,6 +160,7 @@ def setup(app):
         # before the theme reads its options
         app.connect("config-inited", change, priority=100)
     app.add_js_file(None, body=WIDGETS_FIT_IN, priority=1)
+    app.add_css_file("book.css", priority=900)
     # before `drop_thebe` makes a list of its own
     app.connect("html-page-context", add_explorables, priority=400)
     app.connect("html-page-context", drop_thebe)
@@ -162,4 +168,5 @@ def setup(app):
     app.connect("build-finished", copy_javascript)
     app.connect("build-finished", copy_explorables)
     launch.connect(app)
+    teaching.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -78,7 +78,9 @@ class Plain:
             )
         if role == "ref" and target in self.titles:
             return f"*{self.titles[target]}*"
-        return NAMES.get(role, target)
+        if role == "xu":
+            return f"Xu et al., {target}"
+        return NAMES.get(role, target.partition(" <")[0])
 
 
 def slides(path: Path, plain: Plain) -> Iterator[tuple[str, str]]:
@@ -101,7 +103,7 @@ def slides(path: Path, plain: Plain) -> Iterator[tuple[str, str]]:
                     )
             continue
         for part in re.split(r"^(?=#{1,2} )", cell.source, flags=re.M):
-            if part.startswith("## Exercises"):
+            if part.startswith(("## Quiz", "## Exercises")):
                 return
             yield from _section(part, plain, kind)
 

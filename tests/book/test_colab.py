@@ -85,6 +85,14 @@ agent
 ```{image} dot.svg
 :alt: A dot.
 ```"""
+QUIZ = """## Quiz
+
+```{quiz} Is it so for $x$?
+- No, $y$.
+  By {xu}`eq. (4)` it is *not*.
++ Yes.
+  It is.
+```"""
 EXERCISES = """## Exercises
 
 ```{exercise} Easy
@@ -126,6 +134,7 @@ CELLS = [
     new_code_cell("slider", execution_count=3,
                   outputs=[new_output("execute_result", data=WIDGET)]),
     new_markdown_cell(MORE),
+    new_markdown_cell(QUIZ),
     new_markdown_cell(EXERCISES),
     new_markdown_cell(GATED),
     new_code_cell("print(2)", execution_count=4,
@@ -134,7 +143,7 @@ CELLS = [
 ]
 CONFIG = {
     "extensions": ["myst_nb", "sphinx_proof", "sphinx_exercise", "sphinxcontrib.bibtex",
-                   "colab"],
+                   "teaching", "colab"],
     "bibtex_bibfiles": ["references.bib"], "numfig": True, "nb_execution_mode": "off",
     "myst_enable_extensions": ["amsmath", "colon_fence", "dollarmath"],
 }
@@ -147,9 +156,10 @@ def built(folder: Path, address: str):
                     folder / "html/_static/explorables")
     (folder / "references.bib").write_text(BIB)
     (folder / "index.md").write_text("# Home\n```{toctree}\n"
-                                     "book/demo\nbook/more\nbook/other\n```")
+                                     "book/demo\nbook/more\nbook/other\nbook/notation\n```")
     (folder / "book" / "other.md").write_text(
         "# Other page\n```{bibliography}\n```")
+    (folder / "book" / "notation.md").write_text("# Notation")
     (folder / "book" / "dot.svg").write_text("<svg/>")
     language = {"name": "python", "pygments_lexer": "ipython3"}
     nbformat.write(new_notebook(cells=CELLS, metadata={"language_info": language}),
@@ -180,7 +190,11 @@ def code(notebook, start: str):
 
 
 @pytest.mark.parametrize("text", [
-    f"# A demo\n\n*[This chapter as a page of the book]({PAGE})*",
+    f"# A demo\n\n*[This chapter as a page of the book]({PAGE}) · "
+    f"look up: [Notation]({PAGES}/book/notation.html), [Index]({PAGES}/genindex.html)*",
+    "**Is it so for $x$?**\n\n<details>\n<summary>No, $y$.</summary>\n\n"
+    "**Not quite.** By Xu et al., eq. (4) it is *not*.\n\n</details>\n\n"
+    "<details>\n<summary>Yes.</summary>",
     f"[Other page]({PAGES}/book/other.html), [A demo]({PAGE}#a-demo), "
     f"[More]({PAGES}/book/more.html), "
     f"[(1)]({PAGE}#equation-eq-x), [Theorem 1]({PAGE}#thm-x),\n"

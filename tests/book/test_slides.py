@@ -22,9 +22,11 @@ def test_slides_of_a_chapter(path):
 
 def test_what_becomes_of_myst():
     text = "(a-label)=\n## Title\n\nSee {ref}`altruism`, {eq}`eq-quota` and "
-    text += "{cite:t}`xu2021gradient`.\n\n$$\nx\n$$ (eq-x)"
+    text += "{cite:t}`xu2021gradient`, {xu}`Fig. 2`, {term}`agents <agent>`."
+    text += "\n\n$$\nx\n$$ (eq-x)"
     assert PLAIN(text) == (
-        "## Title\n\nSee *Altruism*, the equation and Xu et al. 2021.\n\n$$\nx\n$$"
+        "## Title\n\nSee *Altruism*, the equation and Xu et al. 2021, "
+        "Xu et al., Fig. 2, agents.\n\n$$\nx\n$$"
     )
 
 

@@ -1,8 +1,10 @@
-"""Theorems, proofs, exercises, solutions and boxes in plain Markdown."""
+"""Theorems, proofs, exercises, solutions, quizzes and boxes in plain Markdown."""
 
 import html
 from collections.abc import Iterator
 from dataclasses import replace
+
+from docutils import nodes
 
 from .inline import marked
 from .markdown import NEW_CELL, Code, Markdown
@@ -18,12 +20,18 @@ def details(summary: str, text: str) -> str:
             f"{text}\n\n</details>")
 
 
+def summary(title) -> str:
+    """A title as text; formulas stay formulas."""
+    return "".join(f"${part.astext()}$" if isinstance(part, nodes.math)
+                   else part.astext() for part in title.children)
+
+
 def quoted(text: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
 
 
 class Chapter(Markdown):
-    """Adds what sphinx-proof, sphinx-exercise and the boxes of MyST give."""
+    """Adds what sphinx-proof, sphinx-exercise, MyST's boxes and `teaching` give."""
 
     def blocks(self, node) -> Iterator:
         if node.tagname in NAMES:
@@ -50,9 +58,13 @@ class Chapter(Markdown):
         title, *rest = node.children
         text = self.text(rest)
         if "dropdown" in node["classes"]:
-            yield details(title.astext(), text)
+            yield details(summary(title), text)
         else:
             yield quoted(f"**{self.inline(title).strip()}**\n\n{text}")
+
+    def block_quiz_answer(self, node) -> Iterator:
+        title, *rest = node.children
+        yield details(summary(title), self.text(rest))
 
     def block_exercise_node(self, node) -> Iterator:
         title, *rest = node.children

@@ -8,6 +8,7 @@ from conventions import KERNEL
 from repository import pages, repository
 from sphinx.builders import Builder
 from sphinx.util.osutil import relative_uri
+from teaching import looked_up
 
 from .boxes import Chapter
 from .cells import code_cells
@@ -87,7 +88,14 @@ class ColabBuilder(Builder):
             yield block
             if page and not titled and block is not NEW_CELL:
                 titled = True
-                yield f"*[This chapter as a page of the book]({page})*"
+                yield self._first_line(page)
+
+    def _first_line(self, page: str) -> str:
+        """Where the chapter stands as a page, and where to look things up."""
+        found = [f"[{title}]({self.get_target_uri(name)})"
+                 for name, title in looked_up(self.env.found_docs).items()]
+        return (f"*[This chapter as a page of the book]({page}) · "
+                f"look up: {', '.join(found)}*")
 
     def _number(self, docname: str, node, kind: str) -> str:
         numbers = self.env.toc_fignumbers.get(docname, {}).get(kind, {})
