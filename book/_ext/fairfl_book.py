@@ -20,6 +20,7 @@ from pathlib import Path
 import launch
 import teaching
 from docutils import nodes
+from docutils.parsers.rst import Directive
 from repository import repository
 from sphinx.util import logging
 
@@ -38,7 +39,8 @@ COPIES = {  # folder of the pages, below _static/offline -> what goes into it
 EXPLORABLES = Path(__file__).resolve().parent / "explorables"
 STATIC = Path(__file__).resolve().parent / "static"
 RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
-RECORDED = {"hospitals": RESULTS / "hospitals.json"}  # what explorables play
+RECORDED = {"hospitals": RESULTS / "hospitals.json",  # what explorables play
+            "label_noise": RESULTS / "fig2-mnist-seed0.json"}
 
 # What lets the widgets work beside the theme's icons and MathJax 3. Font Awesome would
 # replace the icons inside widgets too, which stops a stepper's Play button and its
@@ -114,6 +116,20 @@ def add_explorables(app, pagename, templatename, context, doctree) -> None:
             app.add_js_file(f"explorables/{name}.js", defer="defer")
 
 
+class Explorable(Directive):
+    """A figure on a page without code, in whose place an explorable comes:
+    {explorable} label_noise, with the figure inside."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        cell = nodes.container(classes=[f"tag_explorable-{self.arguments[0]}"])
+        cell += nodes.container(classes=["cell_output"])
+        self.state.nested_parse(self.content, self.content_offset, cell[0])
+        return [cell]
+
+
 def copy_explorables(app, error) -> None:
     if error is None and app.builder.format == "html":
         target = Path(app.outdir) / "_static" / "explorables"
@@ -161,6 +177,7 @@ def setup(app):
         app.connect("config-inited", change, priority=100)
     app.add_js_file(None, body=WIDGETS_FIT_IN, priority=1)
     app.add_css_file("book.css", priority=900)
+    app.add_directive("explorable", Explorable)
     # before `drop_thebe` makes a list of its own
     app.connect("html-page-context", add_explorables, priority=400)
     app.connect("html-page-context", drop_thebe)

@@ -24,7 +24,7 @@ from fairfl import approximation, cgsv, figures
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "book" / "_ext" / "explorables"
 TAGS = ("explorable-vectors", "explorable-slope", "explorable-traffic",
-        "explorable-hospitals")
+        "explorable-hospitals", "explorable-label_noise")
 ALT = "A picture that stands in for the explorable."
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 TOLERANCE = 1e-9
@@ -47,10 +47,11 @@ CASES = {
 
 
 def write_page(folder: Path) -> Path:
-    """A page with both explorables, the cells as MyST-NB writes them."""
+    """A page with all explorables, the cells as MyST-NB writes them."""
     shutil.copytree(SCRIPTS, folder / "explorables")
-    data = fairfl_book.as_script("hospitals", fairfl_book.RECORDED["hospitals"])
-    (folder / "explorables" / "hospitals_data.js").write_text(data)
+    for name, file in fairfl_book.RECORDED.items():
+        data = fairfl_book.as_script(name, file)
+        (folder / "explorables" / f"{name}_data.js").write_text(data)
     cells = "".join(
         f'<div class="cell tag_{tag} docutils container">'
         '<div class="cell_output docutils container"><figure class="align-default">'
@@ -59,8 +60,9 @@ def write_page(folder: Path) -> Path:
         for tag in TAGS
     )
     scripts = "".join(f'<script defer src="explorables/{name}.js"></script>'
-                      for name in ("cgsv", "page", "hospitals_data", "vectors", "slope",
-                                   "traffic", "hospitals"))
+                      for name in ("cgsv", "page",
+                                   *(f"{name}_data" for name in fairfl_book.RECORDED),
+                                   *(tag.removeprefix("explorable-") for tag in TAGS)))
     page = folder / "page.html"
     style = '<link rel="stylesheet" href="explorables/explorables.css">'
     page.write_text(f"{HEAD}{style}{scripts}<article>{cells}</article>")
@@ -440,6 +442,65 @@ def test_a_hospital_is_chosen_from_its_list(page):
     assert "100 %" in explorable(page, TAGS[3]).text
 
 
+NOISE = json.loads(fairfl_book.RECORDED["label_noise"].read_text())
+
+
+@pytest.mark.parametrize(("t", "says"), [
+    (1, "Nobody has told the server"), (12, "The agent with 60 % wrong labels weighs"),
+    (30, "Who has 60 % wrong labels has lost all weight"),
+    (60, "Who has 60 % or 40 % wrong labels has lost all weight")])
+def test_the_label_noise_run_is_that_of_the_record(page, t, says):
+    put(page, TAGS[4], {"t": t})
+    series, result = NOISE["history"]["series"], read(page, TAGS[4], "result")
+    assert result["r"] == series["r"]["values"][t - 1]
+    assert result["distance"] == series["server_distance"]["values"][t - 1]
+    assert says in explorable(page, TAGS[4]).text
+    lines = explorable(page, TAGS[4]).find_elements("css selector", "polyline")
+    assert [len(line.get_attribute("points").split()) for line in lines] == [t] * 10
+    labels = explorable(page, TAGS[4]).text
+    assert labels.count("none wrong") >= 4  # two agents in two charts
+
+
+def play_button(browser):
+    return explorable(browser, TAGS[4]).find_element("css selector", "button")
+
+
+def test_a_run_plays_pauses_and_starts_again(page):
+    button = play_button(page)
+    put(page, TAGS[4], {"t": 57})
+    if "Pause" in button.text:  # it had come into view
+        button.click()
+    put(page, TAGS[4], {"t": 57})
+    words = explorable(page, TAGS[4]).find_element("css selector", ".words")
+    button.click()
+    assert "Pause" in button.text and words.get_attribute("aria-live") == "off"
+    time.sleep(1.5)  # three steps
+    assert read(page, TAGS[4], "state.t") == 60 and "Play" in button.text
+    assert words.get_attribute("aria-live") == "polite"
+    button.click()
+    time.sleep(0.5)
+    assert 1 <= read(page, TAGS[4], "state.t") < 30
+    slider = explorable(page, TAGS[4]).find_element("css selector", "input")
+    press(page, slider, Keys.END, Keys.ARROW_LEFT)  # the slider stops it
+    time.sleep(0.5)
+    assert read(page, TAGS[4], "state.t") == 59 and "Play" in button.text
+
+
+@pytest.mark.parametrize("wish", ["reduce", "no-preference"])
+def test_it_plays_by_itself_but_for_those_who_want_no_motion(browser, tmp_path, wish):
+    feature = {"name": "prefers-reduced-motion", "value": wish}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    try:
+        load(browser, write_page(tmp_path))
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})",
+                               explorable(browser, TAGS[4]))
+        time.sleep(1)
+        assert (read(browser, TAGS[4], "state.t") > 1) == (wish != "reduce")
+        assert ("Pause" in play_button(browser).text) == (wish != "reduce")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
 def is_shown(browser, element) -> bool:
     return browser.execute_script("return arguments[0].checkVisibility() "
                                   "&& arguments[0].offsetHeight > 0",
@@ -533,6 +594,7 @@ def test_nothing_is_cut_off_on_a_phone(page, case):
     put(page, TAGS[1], {"N": 100, "rho": 1})
     put(page, TAGS[2], {"share": 1, "value": 2})
     put(page, TAGS[3], {"kinds": ["few, half wrong"] * 3, "beta": "inf"})
+    put(page, TAGS[4], {"t": 60})
     assert phone(page) + letters_cut_off(page) == []
 
 
@@ -555,4 +617,7 @@ def test_every_tagged_cell_of_the_book_is_explorable(browser):
             wrong += [f"{chapter.stem}: {fault}"
                       for fault in drawn_faults(browser, built, tags)
                       + static_faults(browser, built)]
+    preface = HTML / "book" / "intro.html"
+    wrong += drawn_faults(browser, preface, ["explorable-label_noise"])
+    wrong += static_faults(browser, preface)
     assert wrong == []

@@ -59,6 +59,58 @@
     };
   }
 
+  const STILL = window.matchMedia("(prefers-reduced-motion: reduce)");
+
+  /** A Play button and a slider over the steps `first` to `last`, both told to `change`; plays once by itself when it
+   * comes into view, but for those who want no motion. The answer sets where the slider stands and what it says. */
+  function player(controls, text, { first, last, delay }, change) {
+    const button = html("button", { type: "button", class: "play" }, controls), root = controls.parentElement;
+    let timer = null, at = first;
+    const stop = () => {
+      clearInterval(timer);
+      timer = null;
+      button.textContent = "\u25b6 Play";
+      root.querySelector(".words").setAttribute("aria-live", "polite");
+    };
+    const play = () => {
+      button.textContent = "\u23f8 Pause";
+      root.querySelector(".words").setAttribute("aria-live", "off"); // else every step is read out
+      if (at >= last) change(first);
+      timer = setInterval(() => {
+        change(at + 1);
+        if (at >= last) stop();
+      }, STILL.matches ? Math.max(delay, 1000) : delay);
+    };
+    const show = slider(controls, text, { min: first, max: last, step: 1 }, (to) => {
+      stop();
+      change(to);
+    });
+    button.addEventListener("click", () => (timer ? stop() : play()));
+    stop();
+    if (!STILL.matches && "IntersectionObserver" in window) {
+      const seen = new IntersectionObserver(([{ isIntersecting }]) => {
+        if (!isIntersecting) return;
+        seen.disconnect();
+        if (!timer && at === first) play();
+      }, { threshold: 0.6 });
+      seen.observe(root);
+    }
+    return (to, says) => {
+      at = to;
+      show(to, says);
+    };
+  }
+
+  /** Heights for names beside lines that end at these heights, from the top: at least `gap` apart, at most `low`. */
+  function apart(heights, gap, low) {
+    const found = [...heights], order = heights.map((_, k) => k).sort((i, j) => heights[i] - heights[j]);
+    order.forEach((k, place) => { if (place) found[k] = Math.max(found[k], found[order[place - 1]] + gap); });
+    order.reverse().forEach((k, place) => {
+      found[k] = Math.min(found[k], place ? found[order[place - 1]] - gap : low);
+    });
+    return found;
+  }
+
   /** Controls, panels and words of one state. `build(controls, change)` makes the controls, which tell `change` what is new
    * in the state; it returns draw(state, result), which sets them and returns the panels and the words. */
   function live(root, first, evaluate, build) {
@@ -87,5 +139,6 @@
     } });
   }
 
-  Object.assign(window.fairflExplorables, { COLOURS, set, html, svg, label, number, enhance, slider, live });
+  Object.assign(window.fairflExplorables, { COLOURS, set, html, svg, label, number, enhance, slider, player, apart,
+    live });
 })();
