@@ -10,7 +10,14 @@ from pathlib import Path
 
 import click
 
-from book.reproduction import counts, durations, execution, hospitals, verification
+from book.reproduction import (
+    cheats,
+    counts,
+    durations,
+    execution,
+    hospitals,
+    verification,
+)
 from book.reproduction.base import Run
 from book.reproduction.targets import TARGETS
 from fairfl import datasets
@@ -245,3 +252,4 @@ def count(names: tuple[str, ...], data_root: Path | None, output: Path) -> None:
 
 
 reproduce.add_command(hospitals.command)
+reproduce.add_command(cheats.command)

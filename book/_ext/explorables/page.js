@@ -111,6 +111,34 @@
     return found;
   }
 
+  const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+  /** Lets a pointer and the arrow keys move `handle` in the plane drawn on `root`, `unit` pixels to 1 and y upwards.
+   * `move` gets a function of the place, and returns the new one. */
+  function drag(root, handle, unit, move) {
+    let offset; // from the pointer to the tip, so that the tip does not jump when it is taken
+    const at = (event) => {
+      const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(root.getScreenCTM().inverse());
+      return [point.x / unit, -point.y / unit];
+    };
+    handle.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      handle.setPointerCapture(event.pointerId);
+      const pointer = at(event);
+      offset = move((vector) => vector).map((part, k) => part - pointer[k]);
+    });
+    handle.addEventListener("pointermove", (event) => {
+      // The capture ends by itself when the button or the finger is lifted.
+      if (handle.hasPointerCapture(event.pointerId)) move(() => at(event).map((part, k) => part + offset[k]));
+    });
+    handle.addEventListener("keydown", (event) => {
+      const step = KEYS[event.key], size = event.shiftKey ? 0.25 : 0.05;
+      if (!step) return;
+      event.preventDefault(); // else the page scrolls
+      move((vector) => vector.map((part, k) => part + size * step[k]));
+    });
+  }
+
   /** Controls, panels and words of one state. `build(controls, change)` makes the controls, which tell `change` what is new
    * in the state; it returns draw(state, result), which sets them and returns the panels and the words. */
   function live(root, first, evaluate, build) {
@@ -140,5 +168,5 @@
   }
 
   Object.assign(window.fairflExplorables, { COLOURS, set, html, svg, label, number, enhance, slider, player, apart,
-    live });
+    drag, live });
 })();

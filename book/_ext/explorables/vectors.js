@@ -1,12 +1,11 @@
 /* Three to five updates in the plane, moved at their tips; what each agent is worth by eq. (2) and eq. (3). */
 (() => {
   "use strict";
-  const { COLOURS, set, html, svg, label, number, enhance, sum, range, psi, phi, certificate } = window.fairflExplorables;
+  const { COLOURS, set, html, svg, label, number, enhance, drag, sum, range, psi, phi, certificate } = window.fairflExplorables;
   const START = [[1, 0.2], [0.7, 0.8], [-0.3, 0.9], [0.9, -0.5], [-0.6, -0.4]];
   const FEWEST = 3, MOST = 5, LIMIT = 1.5; // a tip stays within the square [-LIMIT, LIMIT]
   const UNIT = 100, SAME = 1e-9;
   const ROW = 34, TOP = 34, LEFT = 36, WIDTH = 360; // of the chart
-  const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   const within = (x) => Math.round(Math.min(Math.max(x, -LIMIT), LIMIT) * 100) / 100;
 
   const gram = (vectors) => vectors.map(([x, y]) => vectors.map(([p, q]) => x * p + y * q));
@@ -68,7 +67,7 @@
       svg("circle", { r: 22, fill: "transparent" }, handle); // as large as a finger
       svg("circle", { r: 11, fill: "white", stroke: COLOURS[i], "stroke-width": 3, class: "tip" }, handle);
       svg("text", { "text-anchor": "middle", y: 5, class: "strong" }, handle, i + 1);
-      drag(root, handle, i, move);
+      drag(root, handle, UNIT, (change) => move(i, change));
       return handle;
     });
     return (vectors, total) => {
@@ -84,30 +83,6 @@
       });
       return scale;
     };
-  }
-
-  function drag(root, handle, i, move) {
-    let offset; // from the pointer to the tip, so that the tip does not jump when it is taken
-    const at = (event) => {
-      const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(root.getScreenCTM().inverse());
-      return [point.x / UNIT, -point.y / UNIT];
-    };
-    handle.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
-      handle.setPointerCapture(event.pointerId);
-      const pointer = at(event);
-      offset = move(i, (vector) => vector).map((part, k) => part - pointer[k]);
-    });
-    handle.addEventListener("pointermove", (event) => {
-      // The capture ends by itself when the button or the finger is lifted.
-      if (handle.hasPointerCapture(event.pointerId)) move(i, () => at(event).map((part, k) => part + offset[k]));
-    });
-    handle.addEventListener("keydown", (event) => {
-      const step = KEYS[event.key], size = event.shiftKey ? 0.25 : 0.05;
-      if (!step) return;
-      event.preventDefault(); // else the page scrolls
-      move(i, (vector) => vector.map((part, k) => part + size * step[k]));
-    });
   }
 
   /** One row an agent: psi hollow, phi filled on its certified interval. The table below says the same in numbers. */
