@@ -11,6 +11,7 @@ from fairfl.attacks import Attack, Sight
 from fairfl.history import History, Snapshot
 from fairfl.participation import Turn
 from fairfl.partition import Agent
+from fairfl.payments import Reward
 
 
 class UpdateError(ValueError):
@@ -68,6 +69,15 @@ def check_finite(keys: Sequence[str], last: Snapshot, updates: Tensor) -> None:
             raise UpdateError(key, last.t + 1, what)
 
 
+def sent(keys: Sequence[str], last: Snapshot, reward: Reward, to: set[str]
+         ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The last downloads of the agents whom attacks look at and the ones before those,
+    after a round in which the agents `to` were sent this reward."""
+    new = {key: reward.row(i) for i, key in enumerate(keys) if key in to}
+    before = {key: old for key, old in last.downloads.items() if key in to}
+    return {**last.downloads, **new}, {**last.earlier, **before}
+
+
 def cheated(keys: Sequence[str], last: Snapshot, updates: Tensor,
             attacks: Mapping[str, Attack], seed: int, initial: Tensor) -> Tensor:
     """The uploads of the round after `last`, (N, D): those of `attacks` in the place of
@@ -78,7 +88,7 @@ def cheated(keys: Sequence[str], last: Snapshot, updates: Tensor,
         if key in attacks:
             upload = attacks[key].upload(Sight(
                 key, last.t + 1, seed, updates[i], trained, last.models[i], initial,
-                last.downloads.get(key)))
+                last.downloads.get(key), last.earlier.get(key)))
             if upload.shape != updates[i].shape:
                 raise ValueError(
                     f"the attack of agent {key!r} uploads a tensor of shape "

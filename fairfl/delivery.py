@@ -18,7 +18,7 @@ class Download:
     "nothing" has neither indices nor values. "sparse": `values` (q,) of the aggregate
     at `indices` (q,) int64. "all": `values` is the aggregate (D,). "own": the agent
     adds its own update, nothing is sent. "model": `values` (D,) is the server's model,
-    which the agent's becomes.
+    which the agent's becomes. "vector": `values` (D,) is to be added.
     """
 
     round: int  # t, in which it was earned
@@ -75,6 +75,7 @@ class Answer(Mapping[str, Download]):
         if kind == "sparse":
             return Download(self.t, kind, *reward.sparse(i))
         values = {"all": self.step.aggregate, "model": self._server}.get(kind)
+        values = reward.row(i) if kind == "vector" else values
         return Download(self.t, kind, values=values)
 
     def dense(self, key: str) -> Tensor:

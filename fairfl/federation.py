@@ -145,12 +145,12 @@ class Federation:
         if self.buffers == "shared":
             there = turn.present.to(buffers.device)[:, None]
             buffers = torch.where(there, buffers[turn.present].mean(0), buffers)
-        downloads = {**last.downloads, **{
-            key: step.reward.row(i) for i, key in enumerate(keys)
-            if key in self.attacks and key in here}}
-        seconds = {"training": training, "mechanism": mechanism}
+        downloads, earlier = _uploads.sent(
+            keys, last, step.reward, here & self.attacks.keys())
         return Snapshot(t, last.server + step.aggregate, models, buffers, state,
-                        last.models, updates, step, seconds, uploads, downloads,
+                        last.models, updates, step,
+                        {"training": training, "mechanism": mechanism}, uploads,
+                        downloads, earlier,
                         None if self.participation.everybody else turn.present, late)
 
     def _seen(self, t: int, last: Snapshot, uploads: Tensor, present: Tensor) -> Round:

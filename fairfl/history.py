@@ -29,6 +29,8 @@ class Snapshot:
     uploads: Tensor = NOT_YET  # (N, D) updates, but of agents that cheat what they sent
     # (D,) the attackers' last downloads, by their names
     downloads: Mapping[str, Tensor] = field(default_factory=dict)
+    # (D,) the downloads before those, of attackers that look at two
+    earlier: Mapping[str, Tensor] = field(default_factory=dict)
     present: Tensor | None = None  # (N,) bool, whose update arrived; None: all always
     # (D,) by key, updates of round t that arrive a round late
     late: Mapping[str, Tensor] = field(default_factory=dict)

@@ -4,6 +4,7 @@
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -24,7 +25,8 @@ class Reward(Protocol):
     def kind(self, i: int) -> str:
         """In a word what agent i downloads, so that what many download is sent once:
         "nothing", "sparse" (some entries of the aggregate), "all" of it, its "own"
-        update, or the server's "model", which takes the place of its own."""
+        update, the server's "model", which takes the place of its own, or a "vector"
+        made for this agent alone."""
 
     def sparse(self, i: int) -> tuple[Tensor, Tensor]:
         """The entries of agent i's download, (q,) int64 indices in ascending order, and
@@ -122,3 +124,71 @@ class OwnUpdates(Dense):
 
     def kind(self, i: int) -> str:
         return "own"
+
+
+class CatchUp(Dense):
+    """Who is served gets the server's model, the others nothing.
+
+    Args:
+        models: (N, D), w_{i,t-1}.
+        server: (D,), w_t.
+        served: (N,) bool.
+    """
+
+    def __init__(self, models: Tensor, server: Tensor, served: Tensor) -> None:
+        self.models, self.server, self.served = models, server, served
+        self.kept = served * len(server)
+
+    def row(self, i: int) -> Tensor:
+        return self.served[i] * (self.server - self.models[i])
+
+    def add_to(self, models: Tensor) -> None:
+        for i in self.served.nonzero().flatten().tolist():
+            models[i] = self.server  # to the bit; adding row(i) may miss it
+
+    def kind(self, i: int) -> str:
+        return "model" if self.served[i] else "nothing"
+
+
+class Own(Dense):
+    """Each of N agents gets a vector made for it alone, `vector(i)` (D,), which is made
+    when it is asked for; `kept`, (N,) int64, are the entries sent to it."""
+
+    def __init__(self, vector: Callable[[int], Tensor], kept: Tensor) -> None:
+        self.vector, self.kept = vector, kept
+
+    def row(self, i: int) -> Tensor:
+        return self.vector(i)
+
+    def add_to(self, models: Tensor) -> None:
+        for i, model in enumerate(models):
+            model += self.vector(i)
+
+    def kind(self, i: int) -> str:
+        return "vector"
+
+
+class Either(Dense):
+    """One reward for those agents, (N,) bool, and another for the rest."""
+
+    def __init__(self, those: Tensor, reward: Reward, rest: Reward) -> None:
+        self.those = those
+        self.rewards = [reward if here else rest for here in those.tolist()]
+        self.kept = torch.where(those, reward.kept, rest.kept)
+
+    def row(self, i: int) -> Tensor:
+        return self.rewards[i].row(i)
+
+    def add_to(self, models: Tensor) -> None:
+        for reward in dict.fromkeys(self.rewards):
+            some = models.clone()
+            reward.add_to(some)
+            for i, own in enumerate(self.rewards):
+                if own is reward:
+                    models[i] = some[i]
+
+    def kind(self, i: int) -> str:
+        return self.rewards[i].kind(i)
+
+    def sparse(self, i: int) -> tuple[Tensor, Tensor]:
+        return self.rewards[i].sparse(i)

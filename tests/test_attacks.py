@@ -88,6 +88,46 @@ def test_a_download_is_what_the_agent_was_sent_in_the_round_before():
         torch.testing.assert_close(third.uploads[i], second.models[i] - first.models[i])
 
 
+def sight(own, *sent, model=(0, 0, 0)):
+    """What an attacker with this update sees, who was sent these, the latest last."""
+    past = [torch.tensor(row, dtype=F64) for row in sent]
+    own, model = torch.tensor(own, dtype=F64), torch.tensor(model, dtype=F64)
+    return attacks.Sight("1", 3, 0, own, {}, model, torch.zeros(3, dtype=F64),
+                         past[-1] if past else None, past[-2] if past[1:] else None)
+
+
+def test_a_guess_by_hand():
+    """On a line: 2 (1, 1, 1) - (1, 0, 2) = (1, 2, 0), as long as (2, 2, 1)."""
+    seen = sight([2.0, 2, 1], [1.0, 0, 2], [1.0, 1, 1])
+    expected = torch.tensor([1.341641, 2.683282, 0], dtype=F64)
+    found = attacks.Guess(at="line").upload(seen)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    found = attacks.Guess(at="download").upload(seen)
+    torch.testing.assert_close(found, torch.full((3,), 3**0.5, dtype=F64))
+    seen = sight([0.0, 3, 0], [4.0, 0, 0], model=(0, 5, 0))
+    found = attacks.Guess(at="both").upload(seen)
+    torch.testing.assert_close(found, torch.tensor([1, 1, 0], dtype=F64) * 4.5**0.5)
+
+
+@pytest.mark.parametrize("at, honest", [("download", 1), ("both", 1), ("line", 2)])
+def test_a_guess_is_honest_until_it_has_been_sent_enough(at, honest):
+    fed = small({"1": attacks.Guess(at=at)}, mechanisms.CGSV(beta=0.5))
+    for t, snapshot in enumerate(fed.rounds(4), start=1):
+        assert torch.equal(snapshot.uploads[0], ROWS[0]) == (t <= honest)
+        assert snapshot.uploads[0].norm() == pytest.approx(5)
+        assert torch.equal(snapshot.uploads[1:], ROWS[1:])
+    nothing = sight([2.0, 2, 1], [0.0, 0, 0], [0.0, 0, 0])
+    assert torch.equal(attacks.Guess(at=at).upload(nothing), nothing.update)
+
+
+def test_a_guess_on_a_line_looks_at_the_last_two_downloads():
+    fed = small({"1": attacks.Guess(at="line")}, mechanisms.CGSV(beta=0.5))
+    first, second, third = fed.rounds(3)
+    guess = 2 * second.step.reward.row(0) - first.step.reward.row(0)
+    torch.testing.assert_close(third.uploads[0], 5 * guess / guess.norm())
+    assert torch.equal(third.earlier["1"], second.step.reward.row(0))
+
+
 def test_an_attack_begins_in_its_round():
     one, two, three = uploads(small({"1": attacks.Zero(from_round=3)}), 3)
     assert torch.equal(one, ROWS) and torch.equal(two, ROWS)

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from fairfl.downloads import Everything, OwnUpdates, Sparsified, sparsify
-from fairfl.mechanisms.rr import CatchUp
-from fairfl.payments import Nothing, ToSome
+from fairfl.payments import CatchUp, Nothing, ToSome
 
 F64 = torch.float64
 # Ties, zeros of both signs, and a largest entry in the middle

@@ -153,5 +153,5 @@ def test_no_file_is_longer_than_250_lines():
     }
 
 
-def test_the_library_fits_into_9810_lines():
-    assert sum(file.read_text().count("\n") for file in LIBRARY.values()) <= 9810
+def test_the_library_fits_into_10550_lines():
+    assert sum(file.read_text().count("\n") for file in LIBRARY.values()) <= 10550

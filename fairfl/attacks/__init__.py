@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from fairfl import _checks
 from fairfl.attacks.agents import Copies, Follow, Labels
 from fairfl.attacks.base import Attack, Sight
-from fairfl.attacks.uploads import Download, Flip, Noise, Scaled, Zero
+from fairfl.attacks.uploads import Download, Flip, Guess, Noise, Scaled, Zero
 from fairfl.partition import Agent
 
-__all__ = ["KINDS", "Attack", "Copies", "Download", "Flip", "Follow", "Labels", "Noise",
-           "Scaled", "Sight", "Zero", "build", "join"]
+__all__ = ["KINDS", "Attack", "Copies", "Download", "Flip", "Follow", "Guess", "Labels",
+           "Noise", "Scaled", "Sight", "Zero", "build", "join"]
 
 KINDS = {"zero": Zero, "noise": Noise, "flip": Flip, "scaled": Scaled, "labels": Labels,
-         "copies": Copies, "download": Download, "follow": Follow}
+         "copies": Copies, "download": Download, "follow": Follow, "guess": Guess}
 
 
 def build(plain: Mapping[str, Mapping]) -> dict[str, Attack]:

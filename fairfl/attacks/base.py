@@ -27,6 +27,7 @@ class Sight(NamedTuple):
     model: Tensor  # (D,) w_{i,t-1}
     initial: Tensor  # (D,) w_0
     download: Tensor | None  # (D,) v_{i,t-1}, of the round before; None in round 1
+    earlier: Tensor | None = None  # (D,) the download before that one
 
     def draws(self) -> torch.Generator:
         """Its own for this agent and round: order and resumption change nothing."""

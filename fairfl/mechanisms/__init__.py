@@ -8,14 +8,20 @@ from fairfl.mechanisms.dw import DW
 from fairfl.mechanisms.eci import ECI
 from fairfl.mechanisms.eu import EU
 from fairfl.mechanisms.fedavg import FedAvg
+from fairfl.mechanisms.fedce import FedCE
 from fairfl.mechanisms.guarded import Guarded
+from fairfl.mechanisms.iafl import IAFL
+from fairfl.mechanisms.lin import Lin
 from fairfl.mechanisms.qffl import QFFL
+from fairfl.mechanisms.rffl import RFFL
 from fairfl.mechanisms.rr import RR
+from fairfl.mechanisms.shapfed import ShapFed
 from fairfl.mechanisms.standalone import Standalone
 
 MECHANISMS: dict[str, type[Mechanism]] = {
     "cgsv": CGSV, "fedavg": FedAvg, "standalone": Standalone, "qffl": QFFL,
     "cffl": CFFL, "eci": ECI, "dw": DW, "rr": RR, "eu": EU, "guarded": Guarded,
+    "rffl": RFFL, "fedce": FedCE, "shapfed": ShapFed, "iafl": IAFL, "lin": Lin,
 }
 
 

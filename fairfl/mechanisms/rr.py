@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fairfl import _checks
 from fairfl.mechanisms.base import Averaging, Round, Setting, State, Step
-from fairfl.payments import Dense
+from fairfl.payments import CatchUp
 
 
 @dataclass(frozen=True)
@@ -63,21 +63,3 @@ class RR(Averaging):
         first = (t - 1) % len(order)
         waited = dict(zip(keys, visited, strict=True))
         return min(order[first:] + order[:first], key=lambda key: waited[key])
-
-
-class CatchUp(Dense):
-    """Who is served gets the server's model, the others nothing: a `Reward`."""
-
-    def __init__(self, models: Tensor, server: Tensor, served: Tensor) -> None:
-        self.models, self.server, self.served = models, server, served
-        self.kept = served * len(server)
-
-    def row(self, i: int) -> Tensor:
-        return self.served[i] * (self.server - self.models[i])
-
-    def add_to(self, models: Tensor) -> None:
-        for i in self.served.nonzero().flatten().tolist():
-            models[i] = self.server  # to the bit; adding row(i) may miss it
-
-    def kind(self, i: int) -> str:
-        return "model" if self.served[i] else "nothing"

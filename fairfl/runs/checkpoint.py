@@ -30,6 +30,7 @@ def save(path: str | Path, history: History, about: dict) -> None:
     assert last is not None, "a history without a round"
     arrays = {"server": last.server, "models": last.models, "buffers": last.buffers}
     arrays |= {f"downloads/{name}": value for name, value in last.downloads.items()}
+    arrays |= {f"earlier/{name}": value for name, value in last.earlier.items()}
     arrays |= {f"state/{name}": value for name, value in last.state.items()
                if isinstance(value, Tensor)}
     arrays |= {f"late/{name}": value for name, value in last.late.items()}
@@ -57,6 +58,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
         history.last = Snapshot(plain["t"], placed["server"], placed["models"],
                                 placed["buffers"], state,
                                 downloads=_under("downloads/", placed),
+                                earlier=_under("earlier/", placed),
                                 late=_under("late/", placed))
         return Checkpoint(history, plain["about"])
 

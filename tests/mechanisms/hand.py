@@ -58,7 +58,7 @@ def crowd(n, dimension=6, dtype=F64):
     setting = Setting(
         keys=tuple(map(str, range(1, n + 1))), dimension=dimension,
         sizes=torch.arange(1, n + 1), classes=torch.ones(n, dtype=torch.int64),
-        blocks=(slice(0, dimension),))
+        blocks=(slice(0, dimension - 2), slice(dimension - 2, dimension)))
     return setting, normal(n, dimension, seed=n, dtype=dtype)
 
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from fairfl import datasets, models, partition
+from fairfl.attacks import Guess
 from fairfl.federation import Federation
-from fairfl.mechanisms import CGSV
+from fairfl.mechanisms import CGSV, IAFL, RFFL, FedCE, Lin, ShapFed
 from fairfl.runs import checkpoint, running
 from fairfl.runs.recommendations import recommended
 
@@ -135,3 +136,24 @@ def test_half_precision_goes_on_to_the_last_bit(tmp_path):
     found = checkpoint.load(tmp_path / "half.checkpoint").history
     assert found.last.models.dtype == torch.bfloat16
     assert torch.equal(fed.run(1, history=found).last.models, whole.last.models)
+
+
+LATER = {"rffl": RFFL(grace=1), "fedce": FedCE(), "shapfed": ShapFed(),
+         "iafl": IAFL(recovery=0.5), "lin": Lin(explore=2), "lin test": Lin(
+             explore=5, lag=1, watched=1, level=0.5)}
+
+
+@pytest.mark.parametrize("mechanism", LATER.values(), ids=LATER)
+def test_mechanisms_that_draw_and_attackers_with_a_memory_go_on_alike(
+    mechanism, tmp_path
+):
+    data = datasets.load("digits")
+    agents = partition.uniform(data, agents=4, size=20, seed=0)
+    federation = Federation(agents, models.build("digits_cnn", seed=0), mechanism,
+                            attacks={"2": Guess(at="line")})
+    whole, half = federation.run(5), federation.run(3)
+    checkpoint.save(tmp_path / "half", half, {})
+    on = federation.run(2, history=checkpoint.load(tmp_path / "half").history)
+    assert torch.equal(on.last.models, whole.last.models)
+    assert torch.equal(on.last.uploads, whole.last.uploads)
+    assert on.to_dict()["series"].keys() == whole.to_dict()["series"].keys()
