@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations, permutations
+from string import ascii_lowercase
 
 import pytest
 import torch
@@ -24,7 +25,7 @@ def rows(*given):
 
 
 def shared(n, dimension, sizes, blocks=()):
-    return Setting.of(tuple("abcdef"[:n]), dimension, sizes, blocks=blocks)
+    return Setting.of(tuple(ascii_lowercase[:n]), dimension, sizes, blocks=blocks)
 
 
 # --- RFFL
@@ -77,11 +78,19 @@ def test_in_rffl_the_expelled_download_nothing_and_train_on_alone():
     r = f64(0.6, 0.4, 0)
     state = {"weights": r, "average": r,
              "reputable": torch.tensor([True, True, False])}
-    new, (_, reward, log) = step(RFFL(), seen(CLIPPED, t=20), state, FOUR)
+    updates = CLIPPED.clone()
+    updates[2] = updates[0]
+    new, (_, reward, log) = step(RFFL(), seen(updates, t=20), state, FOUR)
+    assert log["psi"][2] == log["psi"][0] > 0.5
     assert log["r"][2] == log["q"][2] == 0 and not new["reputable"][2]
-    assert_close(reward.row(2), f64(0, 0, 0, 1))  # its own, clipped
-    new, _ = step(RFFL(), seen(CLIPPED, t=21), new, FOUR)
-    assert new["weights"][2] == 0  # though its psi is not 0
+    near(reward.row(2), 0.6, 0.8, 0, 0)  # its own, clipped
+
+
+def test_the_threshold_of_rffl_is_a_share_of_those_who_are_left():
+    r = f64(0.5, 0.4, 0.1, 0)
+    state = {"average": r, "reputable": torch.tensor([True, True, True, False])}
+    assert not RFFL(threshold=0.33).reputations(state, 0 * r, 11)[1][2]  # .1 < .11
+    assert RFFL(threshold=0.29).reputations(state, 0 * r, 11)[1][2]  # .1 > .097
 
 
 def test_a_negative_reputation_gets_nothing_and_one_without_a_sum_stays():
@@ -238,6 +247,12 @@ def test_in_iafl_who_recovers_holds_the_servers_model():
     assert (often > 10).all() and (often < 40).all()
 
 
+def test_iafl_does_not_round_up_what_is_whole():
+    setting = shared(26, 3, [25, 7, *[25] * 24])
+    assert 7 / 25 * 25 > 7  # in floating point
+    assert IAFL().rates(setting)[1][1] == 7
+
+
 def test_iafl_by_classes():
     setting = replace(BY_SIZE, classes=torch.tensor([1, 2, 4, 4]))
     assert IAFL(contributions="classes").rates(setting)[1].tolist() == [1, 2, 3, 3]
@@ -283,26 +298,26 @@ def exploiting(serves, held):
             "exploring": torch.tensor(False)}
 
 
-def test_in_the_second_stage_of_lin_only_who_was_drawn_is_summed():
+@pytest.mark.parametrize("t", [12, 13, 14, 15, 16])
+def test_in_the_second_stage_of_lin_only_who_was_drawn_is_summed(t):
     """.5 (1, 0, 2) + .2 (4, 0, 0), divided by .7."""
     updates = rows([1, 0, 2], [0, 2, 0], [4, 0, 0])
     setting = shared(3, 3, [5, 3, 2])
-    state = exploiting([True, False, True], [11, 7, 11])
+    state = exploiting([True, False, True], [t - 1, 7, t - 1])
     models, server = normal(3, 3, seed=1), normal(3, seed=2)
-    round = seen(updates, t=12, models=models, server=server)
+    round = seen(updates, t=t, models=models, server=server)
     mechanism = Lin(ratio=2 / 3)
     new, (total, reward, log) = step(mechanism, round, state, setting)
     near(total, 1.857143, 0, 1.428571)
     assert torch.equal(new["m"], state["m"])  # frozen
-    drawn = mechanism._drawn(log["rate"], 13, setting.keys)
+    drawn = mechanism._drawn(log["rate"], t + 1, setting.keys)
     after = models.clone()
     reward.add_to(after)
     assert torch.equal(after[drawn], (server + total).expand(2, -1))
     assert torch.equal(after[~drawn], models[~drawn])
     assert torch.equal(new["serves"], drawn)
-    assert new["held"].tolist() == [12 if d else h for d, h in
-                                    zip(drawn.tolist(), [11, 7, 11], strict=True)]
-    assert torch.equal(log["staleness"], 12 - new["held"])
+    assert torch.equal(new["held"], torch.where(drawn, t, state["held"]))
+    assert torch.equal(log["staleness"], t - new["held"])
 
 
 def test_who_was_drawn_but_missed_the_round_trains_in_vain():
