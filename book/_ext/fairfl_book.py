@@ -41,7 +41,8 @@ STATIC = Path(__file__).resolve().parent / "static"
 RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
 RECORDED = {"hospitals": RESULTS / "hospitals.json",  # what explorables play
             "label_noise": RESULTS / "fig2-mnist-seed0.json",
-            "cheats": RESULTS / "cheats.json"}
+            "cheats": RESULTS / "cheats.json",
+            "payments": RESULTS / "masks.json"}
 
 # What lets the widgets work beside the theme's icons and MathJax 3. Font Awesome would
 # replace the icons inside widgets too, which stops a stepper's Play button and its

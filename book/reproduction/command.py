@@ -16,6 +16,7 @@ from book.reproduction import (
     durations,
     execution,
     hospitals,
+    masks,
     verification,
 )
 from book.reproduction.base import Run
@@ -253,3 +254,4 @@ def count(names: tuple[str, ...], data_root: Path | None, output: Path) -> None:
 
 reproduce.add_command(hospitals.command)
 reproduce.add_command(cheats.command)
+reproduce.add_command(masks.command)

@@ -13,18 +13,21 @@ from pathlib import Path
 import fairfl_book
 import numpy as np
 import pytest
+import torch
 from conftest import HTML
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from test_pages import HEAD, PHONE, load, network_and_console, phone
 
+from book.reproduction import masks
 from book.theory import traffic
-from fairfl import approximation, cgsv, figures
+from fairfl import approximation, cgsv, figures, rewards
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "book" / "_ext" / "explorables"
+PAY = "explorable-payments"
 TAGS = ("explorable-vectors", "explorable-slope", "explorable-traffic",
-        "explorable-hospitals", "explorable-label_noise")
+        "explorable-hospitals", "explorable-label_noise", PAY)
 ALT = "A picture that stands in for the explorable."
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 TOLERANCE = 1e-9
@@ -46,14 +49,15 @@ CASES = {
 }
 
 
-def write_page(folder: Path) -> Path:
-    """A page with all explorables, the cells as MyST-NB writes them."""
+def write_page(folder: Path, more: str = "tag_certificates") -> Path:
+    """A page with all explorables, the cells as MyST-NB writes them; `more` are further
+    classes of theirs."""
     shutil.copytree(SCRIPTS, folder / "explorables")
     for name, file in fairfl_book.RECORDED.items():
-        data = fairfl_book.as_script(name, file)
-        (folder / "explorables" / f"{name}_data.js").write_text(data)
+        data = folder / "explorables" / f"{name}_data.js"
+        data.write_text(fairfl_book.as_script(name, file))
     cells = "".join(
-        f'<div class="cell tag_{tag} docutils container">'
+        f'<div class="cell tag_{tag} {more} docutils container">'
         '<div class="cell_output docutils container"><figure class="align-default">'
         f'<img alt="{ALT}" src="{PIXEL}" width="300" height="200">'
         f"<figcaption><p>Caption of {tag}.</p></figcaption></figure></div></div>"
@@ -233,6 +237,16 @@ def test_the_words_and_numbers_on_the_page(page):
                 in text)
     live = page.find_elements("css selector", ".explorable [aria-live=polite]")
     assert [bool(element.text) for element in live] == [True] * len(TAGS)
+
+
+def test_certificates_are_shown_where_the_cell_asks_for_them(browser, tmp_path):
+    load(browser, write_page(tmp_path, more=""))
+    text = explorable(browser, TAGS[0]).text
+    assert "certif" not in text and "The ψ sum to 2.39, the φ to 1." in text
+    assert "negative" not in text
+    put(browser, TAGS[0], {"vectors": CASES["opposed"]})
+    assert "ψ of agent 2 is negative" in explorable(browser, TAGS[0]).text
+    check_values(browser, by_hand)
 
 
 def test_arrow_keys_move_a_tip(page):
@@ -499,6 +513,35 @@ def test_it_plays_by_itself_but_for_those_who_want_no_motion(browser, tmp_path, 
         assert ("Pause" in play_button(browser).text) == (wish != "reduce")
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+PAYMENTS = json.loads(fairfl_book.RECORDED["payments"].read_text())
+
+
+@pytest.mark.parametrize("update", PAYMENTS["curves"])
+@pytest.mark.parametrize(("parts", "beta"), [
+    ([0.5, 0.3, 0.2], 1), ([1, 1, 1], 0.1), ([1, 0.02, 0.3], 100), ([0.01, 1, 0.5], 7)])
+def test_the_payments_are_those_of_the_library(page, parts, beta, update):
+    put(page, PAY, {"parts": parts, "beta": beta, "update": update})
+    result, text = read(page, PAY, "result"), explorable(page, PAY).text
+    r = torch.tensor(parts, dtype=torch.float64)
+    r /= r.sum()
+    D = PAYMENTS["dimension"][update.split("/")[0]]
+    share = rewards.quotas(r, beta, D).double() / D
+    assert result["share"] == pytest.approx(share.tolist(), abs=TOLERANCE)
+    cosine = np.interp(share, masks.shares(), PAYMENTS["curves"][update])
+    assert result["cosine"] == pytest.approx(cosine.tolist(), abs=TOLERANCE)
+    assert f"{np.ptp(cosine):.2f} of cosine" in text and "cos 1.00" in text
+
+
+def test_importance_and_altruism_are_moved_by_keys(page):
+    *parts, beta = explorable(page, PAY).find_elements(
+        "css selector", "input[type=range]")
+    assert [part.accessible_name.split(" =")[0] for part in parts] == [
+        "importance of A", "importance of B", "importance of C"]
+    press(page, parts[2], Keys.HOME), press(page, beta, Keys.END)
+    press(page, explorable(page, PAY).find_element("css selector", "select"), Keys.END)
+    assert read(page, PAY, "state") == {
+        "parts": [0.5, 0.3, 0.01], "beta": pytest.approx(100), "update": "mnist/30"}
+    assert "β = 100" in explorable(page, PAY).text
 
 
 def is_shown(browser, element) -> bool:
@@ -595,6 +638,7 @@ def test_nothing_is_cut_off_on_a_phone(page, case):
     put(page, TAGS[2], {"share": 1, "value": 2})
     put(page, TAGS[3], {"kinds": ["few, half wrong"] * 3, "beta": "inf"})
     put(page, TAGS[4], {"t": 60})
+    put(page, PAY, {"parts": [0.01, 1, 0.01], "beta": 0.1, "update": "mnist/1"})
     assert phone(page) + letters_cut_off(page) == []
 
 

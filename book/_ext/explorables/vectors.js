@@ -1,8 +1,9 @@
-/* Three to five updates in the plane, moved at their tips; what each agent is worth by eq. (2) and eq. (3). */
+/* Three to five updates in the plane, moved at their tips; psi and phi of each. In a cell that is also tagged
+ * "certificates", the interval that is sure to hold phi as well. */
 (() => {
   "use strict";
   const { COLOURS, set, html, svg, label, number, enhance, drag, sum, range, psi, phi, certificate } = window.fairflExplorables;
-  const START = [[1, 0.2], [0.7, 0.8], [-0.3, 0.9], [0.9, -0.5], [-0.6, -0.4]];
+  const START = [[0.8, 0], [0.4, 0.4], [0, 1.2], [0.9, -0.5], [-0.6, -0.4]];
   const FEWEST = 3, MOST = 5, LIMIT = 1.5; // a tip stays within the square [-LIMIT, LIMIT]
   const UNIT = 100, SAME = 1e-9;
   const ROW = 34, TOP = 34, LEFT = 36, WIDTH = 360; // of the chart
@@ -27,13 +28,18 @@
     }).join("");
   }
 
-  function inWords(vectors, result) {
+  function inWords(vectors, result, certified) {
     if (result.cancelled) return "The updates cancel, u<sub>N</sub> = 0: there is no direction to compare with, and every value is 0.";
     const idle = vectors.flatMap(([x, y], i) => (x || y ? [] : [`Agent ${i + 1} has no update, so its value is 0. `]));
+    const orders = `Order by ψ: ${order(result.psi)}. Order by φ: ${order(result.phi)}. `;
+    if (!certified) {
+      const against = result.psi.flatMap((value, i) => (value < -SAME ? [`ψ of agent ${i + 1} is negative: it points against the sum. `] : []));
+      return `${idle.join("")}${orders}${against.join("")}The ψ sum to ${number(sum(result.psi), 2)}, the φ to 1.`;
+    }
     const pairs = (vectors.length * (vectors.length - 1)) / 2, settled = result.certified.length;
     const right = settled === 0 ? "" : result.right === settled ? ", and ψ ranks all of these right"
       : `, and ψ ranks ${result.right} of these right`;
-    return `${idle.join("")}Order by ψ: ${order(result.psi)}. Order by φ: ${order(result.phi)}. `
+    return `${idle.join("")}${orders}`
       + `The certificate settles ${settled} of the ${pairs} pairs${right}.`;
   }
 
@@ -85,21 +91,24 @@
     };
   }
 
-  /** One row an agent: psi hollow, phi filled on its certified interval. The table below says the same in numbers. */
-  function chart(parent, result) {
+  /** One row an agent: psi hollow, phi filled, and where `certified` its interval. The table below says the same in numbers. */
+  function chart(parent, result, certified) {
     const { psi, phi, centre, radius } = result, count = psi.length, right = WIDTH - 12, bottom = TOP + count * ROW;
     // An interval may be far wider than what phi can be, (-2, 2): there it is drawn up to the edge.
-    const values = [...psi, ...phi, ...centre.flatMap((c, i) => [c - radius[i], c + radius[i]])];
+    const values = [...psi, ...phi, ...(certified ? centre.flatMap((c, i) => [c - radius[i], c + radius[i]]) : [])];
     const low = Math.max(Math.floor(Math.min(0, ...values) * 2) / 2, -2), high = Math.min(Math.ceil(Math.max(1, ...values) * 2) / 2, 2);
     const x = (value) => LEFT + ((Math.min(Math.max(value, low), high) - low) / (high - low)) * (right - LEFT);
     const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${bottom + 24}`, role: "img" });
-    svg("title", {}, root, "ψ, φ and the certified interval of each agent; the table has the numbers.");
+    svg("title", {}, root, `ψ, φ${certified ? " and the certified interval" : ""} of each agent; the table has the numbers.`);
     svg("circle", { cx: LEFT + 6, cy: 12, r: 6, class: "psi", stroke: "black" }, root);
-    svg("text", { x: LEFT + 16, y: 17 }, root, "ψ");
-    svg("circle", { cx: LEFT + 56, cy: 12, r: 4, fill: "black" }, root);
-    svg("text", { x: LEFT + 66, y: 17 }, root, "φ");
-    svg("path", { d: `M${LEFT + 100} 12h32m0 -5v10m-32 0v-10`, stroke: "black", class: "interval" }, root);
-    svg("text", { x: LEFT + 140, y: 17 }, root, "certified to hold φ");
+    svg("text", { x: LEFT + 16, y: 17 }, root, certified ? "ψ" : "ψ, cosine");
+    const second = LEFT + (certified ? 56 : 126);
+    svg("circle", { cx: second, cy: 12, r: 4, fill: "black" }, root);
+    svg("text", { x: second + 10, y: 17 }, root, certified ? "φ" : "φ, Shapley value");
+    if (certified) {
+      svg("path", { d: `M${LEFT + 100} 12h32m0 -5v10m-32 0v-10`, stroke: "black", class: "interval" }, root);
+      svg("text", { x: LEFT + 140, y: 17 }, root, "certified to hold φ");
+    }
     for (const tick of range(low * 2, high * 2).map((k) => k / 2)) {
       svg("line", { class: tick ? "grid" : "grid axis", x1: x(tick), x2: x(tick), y1: TOP, y2: bottom }, root);
       svg("text", { x: x(tick), y: bottom + 18, "text-anchor": "middle" }, root, number(tick, 1));
@@ -108,22 +117,24 @@
       const y = TOP + (i + 0.5) * ROW, from = centre[i] - radius[i], to = centre[i] + radius[i];
       const ends = [from, to].filter((end) => end >= low && end <= high).map((end) => `M${x(end)} ${y - 6}v12`);
       svg("text", { x: 14, y: y + 5, class: "strong", "text-anchor": "middle" }, root, i + 1);
-      svg("path", { d: `M${x(from)} ${y}H${x(to)}${ends.join("")}`, stroke: COLOURS[i], class: "interval" }, root);
+      if (certified) svg("path", { d: `M${x(from)} ${y}H${x(to)}${ends.join("")}`, stroke: COLOURS[i], class: "interval" }, root);
       svg("circle", { cx: x(phi[i]), cy: y, r: 4, fill: COLOURS[i] }, root);
       svg("circle", { cx: x(psi[i]), cy: y, r: 6, class: "psi", stroke: COLOURS[i] }, root);
     }
     const table = html("table");
     const head = html("tr", {}, html("thead", {}, table)), body = html("tbody", {}, table);
-    for (const name of ["agent", "ψ", "φ", "certified"]) html("th", { scope: "col" }, head, name);
+    for (const name of ["agent", "ψ", "φ", ...(certified ? ["certified"] : [])]) html("th", { scope: "col" }, head, name);
     for (const i of range(0, count - 1)) {
       const row = html("tr", {}, body);
       set(html("th", { scope: "row" }, row, i + 1), { style: `border-left: 5px solid ${COLOURS[i]}` });
-      for (const text of [number(psi[i]), number(phi[i]), `${number(centre[i])} ± ${number(radius[i])}`]) html("td", {}, row, text);
+      const interval = `${number(centre[i])} ± ${number(radius[i])}`;
+      for (const text of [number(psi[i]), number(phi[i]), ...(certified ? [interval] : [])]) html("td", {}, row, text);
     }
     parent.replaceChildren(root, table);
   }
 
   function start(root) {
+    const certified = !!root.closest(".tag_certificates");
     let vectors = START.slice(0, FEWEST), result, drawPlane;
     const buttons = html("div", { class: "controls" }, root);
     const panels = html("div", { class: "panels" }, root);
@@ -135,8 +146,8 @@
       const scale = drawPlane(vectors, result.sum);
       length.innerHTML = `<b>u<sub>N</sub></b>, the sum: length ${number(Math.hypot(...result.sum), 2)}`
         + (scale < 1 ? `, drawn at ${Math.round(100 * scale)} %` : "");
-      chart(right, result);
-      words.innerHTML = inWords(vectors, result);
+      chart(right, result, certified);
+      words.innerHTML = inWords(vectors, result, certified);
     }
 
     function move(i, change) {
