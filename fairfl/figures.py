@@ -10,6 +10,7 @@ import html
 import inspect
 import io
 import re
+import sys
 from collections.abc import Callable, Iterable
 from statistics import fmean
 from textwrap import dedent
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette, told apart with every common colour blindness; its yellow is
 # too pale for white paper.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MANY = 4000  # numbers that a figure draws one by one
+GAP = 11.5  # points from a name at a line's end to the next
 
 
 def decimals(values: Iterable, digits: int) -> str:
@@ -56,54 +59,86 @@ def book_style() -> dict:
 
 
 def use_book_style() -> None:
-    """Makes `book_style` the default, as each chapter's first cell does."""
+    """Makes `book_style` the default, and figures of a notebook SVG, as each chapter's
+    first cell does."""
     import matplotlib
 
     matplotlib.rcParams.update(book_style())
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell and hasattr(shell, "kernel"):
+        import matplotlib_inline.backend_inline  # noqa: F401 (it would choose PNG later)
+        from matplotlib.figure import Figure
+
+        formatters = shell.display_formatter.formatters
+        formatters["image/png"].pop(Figure, None)
+        formatters["image/svg+xml"].for_type(Figure, svg)
 
 
 def label_ends(axes: "Axes", lines: Iterable[tuple[str, float, float, str]]) -> None:
     """Names at the right ends of lines, as near to them as they can be without
-    overlapping or leaving the figure; `lines` are (name, x, y, colour), x and y of the
-    last point."""
-    low, high = axes.get_ylim()
-    gap = 0.08 * (high - low)
-    lines = sorted(lines, key=lambda line: line[2])
-    blocks: list[list[float]] = []  # names that touch; in each, y without the gaps
-    for k, (_, _, y, _) in enumerate(lines):
-        blocks.append([y - k * gap])
+    overlapping or leaving the figure; where one has to move, thin lines lead to them.
+
+    `lines` are (name, x, y, colour), x and y of the last point. Call it when the axes
+    have their scales and limits.
+    """
+    axes.get_ylim()  # else what was drawn last may not be in the limits yet
+    points = 72 / axes.figure.dpi  # a pixel's
+    low, high = (y * points for y in axes.transAxes.transform([(0, 0), (0, 1)])[:, 1])
+    ends = sorted((float(axes.transData.transform(line[1:3])[1]) * points, *line)
+                  for line in lines)
+    blocks: list[list[float]] = []  # names that touch; in each, heights without gaps
+    for k, (end, *_) in enumerate(ends):
+        blocks.append([end - k * GAP])
         while len(blocks) > 1 and fmean(blocks[-2]) > fmean(blocks[-1]):
             above = blocks.pop()
             blocks[-1] += above
     bases = [fmean(block) for block in blocks for _ in block]
-    top = high - (len(lines) - 1) * gap
-    heights = [max(min(y, top), low) + k * gap for k, y in enumerate(bases)]
-    for (name, x, _, colour), height in zip(lines, heights, strict=True):
-        axes.annotate(name, (x, height), xytext=(4, 0), textcoords="offset points",
-                      color=colour, va="center", fontsize=9, annotation_clip=False)
+    top = high - (len(ends) - 1) * GAP
+    shifts = [max(min(base, top), low) + k * GAP - ends[k][0]
+              for k, base in enumerate(bases)]
+    far = any(abs(shift) > GAP / 2 for shift in shifts)
+    for shift, (_, name, x, y, colour) in zip(shifts, ends, strict=True):
+        lead = {"arrowstyle": "-", "color": colour, "linewidth": 0.6,
+                "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 1}
+        axes.annotate(name, (x, y), xytext=(14 if far else 4, shift),
+                      textcoords="offset points", color=colour, va="center", fontsize=9,
+                      annotation_clip=False, arrowprops=lead if far else None)
 
 
-def png(figure: "Figure") -> bytes:
-    """The figure as PNG, the same bytes for the same figure. Closes the figure, else
-    Jupyter would show it a second time below the cell."""
-    from matplotlib import pyplot
+def svg(figure: "Figure") -> str:
+    """The figure as SVG, the same text for the same figure. Images in it, and what has
+    more than `MANY` numbers, are pixels, two to a pixel of the page."""
+    from matplotlib import rc_context
+    from numpy import size
 
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    pyplot.close(figure)
-    return buffer.getvalue()
+    def numbers(artist) -> int:
+        return max(size(getattr(artist, what, list)())
+                   for what in ("get_xdata", "get_offsets", "get_array"))
+
+    for artist in figure.findobj(lambda artist: numbers(artist) > MANY):
+        artist.set_rasterized(True)
+    buffer, pixels = io.StringIO(), figure.dpi / 72
+    with rc_context({"svg.hashsalt": "fairfl"}):
+        figure.savefig(buffer, format="svg", dpi=2 * figure.dpi, bbox_inches="tight",
+                       metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = re.sub(r"<!--.*?-->|\n", " ", buffer.getvalue())
+    text = re.sub(r' d="[^"]+', lambda d: re.sub(r"(\.\d\d)\d+", r"\1", d[0]), text)
+    return re.sub(r'(width|height)="([\d.]+)pt"', lambda size: (
+        f'{size[1]}="{float(size[2]) * pixels:.0f}"'), text, count=2)
 
 
 def picture(figure: "Figure", alt: str) -> "HTML":
     """The figure as a widget with an alternative text, which ipywidgets' own Image
     cannot hold."""
     from ipywidgets import HTML
+    from matplotlib import pyplot
 
     if not alt.strip():
         raise ValueError("a picture needs an alternative text that says what one sees")
-    data = base64.b64encode(png(figure)).decode()
+    data = base64.b64encode(svg(figure).encode()).decode()
+    pyplot.close(figure)  # else Jupyter would show it a second time below the cell
     return HTML(f'<img alt="{html.escape(alt)}" style="max-width:100%" '
-                f'src="data:image/png;base64,{data}">')
+                f'src="data:image/svg+xml;base64,{data}">')
 
 
 def stepper(frames: Iterable[tuple[str, "Figure", str]], label: str) -> "VBox":
@@ -137,4 +172,6 @@ def stepper(frames: Iterable[tuple[str, "Figure", str]], label: str) -> "VBox":
     ipywidgets.jslink((play, "value"), (slider, "index"))
     ipywidgets.jsdlink((slider, "index"), (stack, "selected_index"))
     controls = ipywidgets.HBox([play, slider], layout={"flex_flow": "row wrap"})
-    return ipywidgets.VBox([controls, stack])
+    box = ipywidgets.VBox([controls, stack])
+    box.frames = [(name, figure) for name, figure, _ in frames]  # for their data
+    return box

@@ -1,5 +1,7 @@
 """The figures' look, the figure that a reader steps through, what chapters print."""
 
+import re
+
 import matplotlib
 import pytest
 import torch
@@ -14,10 +16,32 @@ def bar(height):
     return figure
 
 
-def test_a_figure_is_the_same_bytes_and_closed():
+def figure_dpi():
+    """Pixels of the page to an inch of a figure."""
+    return matplotlib.rcParams["figure.dpi"]
+
+
+def test_a_figure_is_the_same_text():
+    one, other, third = (figures.svg(bar(height)) for height in (1, 1, 2))
+    assert one == other != third and one.startswith("<?xml") and "\n" not in one
+    width, unit = re.search(r'<svg[^>]* width="(\d+)(\w*)"', one).groups()
+    assert unit == "" and int(width) == pytest.approx(2 * figure_dpi(), rel=0.15)
+    plt.close("all")
+
+
+def test_many_points_are_pixels():
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], [0, 1])
+    few = figures.svg(figure)
+    axes.scatter(range(figures.MANY), range(figures.MANY))
+    many = figures.svg(figure)
+    assert "<image" not in few and "<image" in many and len(many) < 300_000
+    plt.close(figure)
+
+
+def test_a_picture_closes_its_figure():
     before = plt.get_fignums()
-    one, other, third = figures.png(bar(1)), figures.png(bar(1)), figures.png(bar(2))
-    assert one == other != third and one.startswith(b"\x89PNG")
+    figures.picture(bar(1), "One bar.")
     assert plt.get_fignums() == before
 
 
@@ -99,25 +123,50 @@ def test_source_is_code_without_documentation_at_the_margin():
     assert "Twice" not in whole and "More lines" not in whole
 
 
-def heights(ends):
-    """Where the names of lines that end at these heights stand, from 0 to 1."""
-    figure, axes = plt.subplots()
-    axes.set_ylim(0, 1)
+def heights(ends, scale="linear", low=0.0, high=1.0):
+    """Where the names of lines that end at these heights stand, from 0 to 1, and
+    whether thin lines lead to them."""
+    figure, axes = plt.subplots(layout="none", figsize=(5, 5), dpi=72)
+    axes.set(position=(0, 0, 1, 1), yscale=scale, ylim=(low, high))
     figures.label_ends(axes, [(name, 1, y, "C0") for name, y in ends.items()])
-    found = {text.get_text(): text.xy[1] for text in axes.texts}
+    assert {text.get_text(): text.xy for text in axes.texts} == {
+        name: (1, y) for name, y in ends.items()}
+    found = {text.get_text(): (axes.transData.transform(text.xy)[1] + text.xyann[1])
+             / 360 for text in axes.texts}
+    led = {text.arrow_patch is not None for text in axes.texts}
     plt.close(figure)
-    return found
+    assert len(led) == 1
+    return found, led.pop()
+
+
+GAP = figures.GAP / 360
 
 
 def test_names_stand_beside_their_lines_and_do_not_overlap():
-    assert heights({"a": 0.3, "b": 0.5}) == {"a": 0.3, "b": 0.5}
-    found = heights({"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.1})
-    assert found == pytest.approx({"a": 0.42, "b": 0.5, "c": 0.58, "d": 0.1})
-    found = heights({"a": 0.52, "b": 0.5})  # in the order of the lines
-    assert found == pytest.approx({"b": 0.47, "a": 0.55})
+    assert heights({"a": 0.3, "b": 0.5}) == (pytest.approx({"a": 0.3, "b": 0.5}), False)
+    found, led = heights({"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.1})
+    assert found == pytest.approx({"a": 0.5 - GAP, "b": 0.5, "c": 0.5 + GAP, "d": 0.1})
+    assert led
+    found, led = heights({"a": 0.51, "b": 0.5})  # in the order of the lines
+    assert found == pytest.approx({"b": 0.505 - GAP / 2, "a": 0.505 + GAP / 2})
+    assert not led
+
+
+def test_names_stand_beside_their_lines_on_a_logarithmic_scale():
+    found, led = heights({"a": 1e-2, "b": 1e-1}, "log", 1e-4, 1)
+    assert found == pytest.approx({"a": 0.5, "b": 0.75}) and not led
 
 
 def test_names_do_not_leave_the_figure():
-    found = heights({"a": 0.99, "b": 1.0, "c": 0.98, "d": 0.1})
-    assert found == pytest.approx({"d": 0.1, "c": 0.84, "a": 0.92, "b": 1.0})
-    assert heights({"a": 0.0, "b": 0.0}) == pytest.approx({"a": 0.0, "b": 0.08})
+    found, _ = heights({"a": 0.99, "b": 1.0, "c": 0.98, "d": 0.1})
+    assert found == pytest.approx(
+        {"d": 0.1, "c": 1 - 2 * GAP, "a": 1 - GAP, "b": 1.0})
+    assert heights({"a": 0.0, "b": 0.0})[0] == pytest.approx({"a": 0.0, "b": GAP})
+
+
+def test_names_know_the_limits_of_what_was_just_drawn():
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], [100, 300])
+    figures.label_ends(axes, [("a", 1, 300, "C0")])
+    assert axes.texts[0].xyann[1] == pytest.approx(0)
+    plt.close(figure)

@@ -102,7 +102,8 @@ def opening(notebook) -> Iterator[str]:
 def figures(notebook) -> Iterator[str]:
     state = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
     for where, cell in _code(notebook):
-        images, views = _shows(cell, "image/png"), _shows(cell, WIDGET_VIEW)
+        images = _shows(cell, "image/svg+xml") + _shows(cell, "image/png")
+        views = _shows(cell, WIDGET_VIEW)
         if len(images) + len(views) > 1:
             yield f"{where} shows more than one figure"
         printed = any(output.get("name") == "stdout" for output in cell.outputs)

@@ -9,6 +9,7 @@
 * Launch buttons and downloads give notebooks that find the project (`launch`).
 * The role `xu`, the directive `quiz` and the line where to look things up
   (`teaching`), and the book's own style sheet (`static/book.css`).
+* The data of each figure are a file that its caption links (`figure_data`).
 * Faults of the pages, from the theme and between the libraries, are put right.
 """
 
@@ -17,6 +18,7 @@ import re
 import shutil
 from pathlib import Path
 
+import figure_data
 import launch
 import teaching
 from docutils import nodes
@@ -188,4 +190,5 @@ def setup(app):
     app.connect("build-finished", copy_explorables)
     launch.connect(app)
     teaching.connect(app)
+    figure_data.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

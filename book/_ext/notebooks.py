@@ -34,6 +34,9 @@ LANGUAGE = {
     "file_extension": ".py", "mimetype": "text/x-python", "name": "python",
     "pygments_lexer": "ipython3",
 }
+# in the kernel, before the first cell: figures bring their data along
+WITH_DATA = (f"__import__('sys').path.append({str(BOOK / '_ext')!r}); "
+             "__import__('plotted').install()")
 SWITCH = re.compile(r'^(\w+ = )"(.*?)"(  # or .*"(?:.*?)".*)$', re.MULTILINE)
 
 
@@ -83,6 +86,7 @@ def run(notebook, folder: Path) -> float:
         record_timing=False,
         # else a pause between two prints makes them two outputs, or not, by chance
         coalesce_streams=True,
+        extra_arguments=[f"--IPKernelApp.exec_lines={WITH_DATA}"],
         resources={"metadata": {"path": str(folder)}},
     )
     start = time.perf_counter()

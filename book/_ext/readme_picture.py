@@ -1,4 +1,4 @@
-"""Draws the README's picture, book/images/label_noise.png, from a recorded run: python
+"""Draws the README's picture, book/images/label_noise.svg, from a recorded run: python
 book/_ext/readme_picture.py"""
 
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "data" / "results" / "fig2-mnist-seed0.json"
-PICTURE = ROOT / "book" / "images" / "label_noise.png"
+PICTURE = ROOT / "book" / "images" / "label_noise.svg"
 
 
 def draw(record):
@@ -33,5 +33,5 @@ if __name__ == "__main__":
 
     figures.use_book_style()
     PICTURE.parent.mkdir(exist_ok=True)
-    PICTURE.write_bytes(figures.png(draw(records.load(RECORD))))
+    PICTURE.write_text(figures.svg(draw(records.load(RECORD))))
     print(f"wrote {PICTURE.relative_to(ROOT)} from {RECORD.relative_to(ROOT)}")

@@ -5,6 +5,7 @@ heading with its first paragraph, its theorems and its figures, and last the sum
 nbconvert turns them into pages of reveal.js; one file a chapter.
 """
 
+import base64
 import re
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,16 @@ class Plain:
         return NAMES.get(role, target.partition(" <")[0])
 
 
+def _picture(data: dict) -> str:
+    """The address of an output's picture, "" where there is none."""
+    if text := data.get("image/svg+xml"):
+        code = base64.b64encode(text.encode()).decode()
+        return f"data:image/svg+xml;base64,{code}"
+    if code := data.get("image/png"):
+        return "data:image/png;base64," + code.replace("\n", "")
+    return ""
+
+
 def slides(path: Path, plain: Plain) -> Iterator[tuple[str, str]]:
     """(kind, Markdown) of each slide of a chapter: "slide" to the right, "subslide"
     down."""
@@ -90,17 +101,10 @@ def slides(path: Path, plain: Plain) -> Iterator[tuple[str, str]]:
     for cell in nbformat.read(path, 4).cells:
         if cell.cell_type == "code":
             for output in cell.outputs:
-                if picture := output.get("data", {}).get("image/png"):
-                    about = (
-                        cell.metadata.get("mystnb", {})
-                        .get("figure", {})
-                        .get("caption", "")
-                    )
-                    source = picture.replace("\n", "")
-                    yield (
-                        "subslide",
-                        f"![](data:image/png;base64,{source})\n\n{plain(about)}",
-                    )
+                if source := _picture(output.get("data", {})):
+                    figure = cell.metadata.get("mystnb", {}).get("figure", {})
+                    about = plain(figure.get("caption", ""))
+                    yield "subslide", f"![]({source})\n\n{about}"
             continue
         for part in re.split(r"^(?=#{1,2} )", cell.source, flags=re.M):
             if part.startswith(("## Quiz", "## Exercises")):

@@ -56,9 +56,10 @@ def _at_page(page: str) -> str:
 
 
 def _plain(output, page: str):
-    """The output as it is; of a widget, whose state another version may not read, a
-    note."""
+    """The output as it is, without a figure's data; of a widget, whose state another
+    version may not read, a note."""
     if WIDGET_VIEW not in output.get("data", {}):
+        output.get("data", {}).pop("text/csv", None)
         return output
     note = f"<p>Run this cell to get what moves here. {_at_page(page)}</p>"
     return nbformat.v4.new_output("display_data", data={
