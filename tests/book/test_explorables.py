@@ -21,13 +21,13 @@ from test_pages import HEAD, PHONE, load, network_and_console, phone
 
 from book.reproduction import masks
 from book.theory import traffic
-from fairfl import approximation, cgsv, figures, rewards
+from fairfl import approximation, cgsv, figures, rewards, shapley
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "book" / "_ext" / "explorables"
-PAY = "explorable-payments"
+PAY, THREE = "explorable-payments", "explorable-coalitions"
 TAGS = ("explorable-vectors", "explorable-slope", "explorable-traffic",
-        "explorable-hospitals", "explorable-label_noise", PAY)
+        "explorable-hospitals", "explorable-label_noise", PAY, THREE)
 ALT = "A picture that stands in for the explorable."
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 TOLERANCE = 1e-9
@@ -513,6 +513,8 @@ def test_it_plays_by_itself_but_for_those_who_want_no_motion(browser, tmp_path, 
         assert ("Pause" in play_button(browser).text) == (wish != "reduce")
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
 PAYMENTS = json.loads(fairfl_book.RECORDED["payments"].read_text())
 
 
@@ -542,6 +544,56 @@ def test_importance_and_altruism_are_moved_by_keys(page):
     assert read(page, PAY, "state") == {
         "parts": [0.5, 0.3, 0.01], "beta": pytest.approx(100), "update": "mnist/30"}
     assert "β = 100" in explorable(page, PAY).text
+
+
+def of_three(values: list[float]) -> dict:
+    """The explorable's values of A, B, C, AB, AC, BC, ABC as the library's table."""
+    table = torch.tensor([0, *(values[place] for place in (0, 1, 3, 2, 4, 5, 6))])
+    return {"phi": shapley.exact(table.double()).tolist(), "alone": values[:3],
+            "last": [values[6] - values[place] for place in (5, 4, 3)]}
+
+
+@pytest.mark.parametrize("values", [
+    [60, 60, 30, 60, 90, 90, 90], [0, 0, 0, 0, 60, 60, 60], [0] * 7,
+    [60, 0, 30, 40, 90, 20, 70], [100, 3, 17, 0, 41, 88, 29]])
+def test_the_values_of_three_are_the_librarys(page, values):
+    put(page, THREE, {"values": values})
+    result = read(page, THREE, "result")
+    for name, expected in of_three(values).items():
+        assert result[name] == pytest.approx(expected, abs=TOLERANCE)
+    assert [sum(row) for row in result["added"]] == [values[6]] * 6
+    text = explorable(page, THREE).text
+    assert f"together {values[6]}, what all three achieve" in text
+    assert "Shapley values: A " in text
+
+
+@pytest.mark.parametrize(("values", "says"), [
+    ([60, 60, 30, 60, 90, 90, 90], "A and B add the same to everybody"),
+    ([60, 0, 30, 60, 90, 30, 90], "B never adds anything, so its value is 0"),
+    ([30, 20, 10, 50, 40, 30, 60], "what all three achieve."),
+    ([60, 60, 60, 60, 60, 60, 60], "B and C add the same to everybody")])
+def test_it_names_equals_and_those_who_add_nothing(page, values, says):
+    put(page, THREE, {"values": values})
+    text = explorable(page, THREE).text
+    assert says in text
+    assert ("never adds" in text) == ("never adds" in says)
+    assert ("add the same" in text) == ("add the same" in says)
+
+
+def test_a_game_is_chosen_and_moved(page):
+    buttons = explorable(page, THREE).find_elements("css selector", "button")
+    sliders = explorable(page, THREE).find_elements("css selector", "input")
+    assert [slider.accessible_name.split(" = ")[0] for slider in sliders] == [
+        "A alone", "B alone", "C alone", "A and B", "A and C", "B and C", "all three"]
+    for button in buttons:
+        button.click()
+        values = read(page, THREE, "state.values")
+        assert read(page, THREE, "result.phi") == pytest.approx(
+            of_three(values)["phi"], abs=TOLERANCE)
+    press(page, sliders[6], Keys.ARROW_RIGHT), press(page, sliders[1], Keys.END)
+    assert read(page, THREE, "state.values") == [60, 100, 30, 40, 90, 20, 71]
+    buttons[0].click()
+    assert read(page, THREE, "result.phi") == [30, 30, 30]
 
 
 def is_shown(browser, element) -> bool:
@@ -639,6 +691,7 @@ def test_nothing_is_cut_off_on_a_phone(page, case):
     put(page, TAGS[3], {"kinds": ["few, half wrong"] * 3, "beta": "inf"})
     put(page, TAGS[4], {"t": 60})
     put(page, PAY, {"parts": [0.01, 1, 0.01], "beta": 0.1, "update": "mnist/1"})
+    put(page, THREE, {"values": [100, 0, 100, 0, 100, 0, 100]})
     assert phone(page) + letters_cut_off(page) == []
 
 
