@@ -7,14 +7,15 @@ links that run in the browser. On Colab, with ipywidgets 7, the kernel does the 
 
 import base64
 import html
-import inspect
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from statistics import fmean
-from textwrap import dedent
 from typing import TYPE_CHECKING
+
+from fairfl._shown import source as source
+from fairfl._shown import table as table
 
 if TYPE_CHECKING:
     from ipywidgets import HTML, VBox
@@ -31,12 +32,6 @@ GAP = 11.5  # points from a name at a line's end to the next
 def decimals(values: Iterable, digits: int) -> str:
     """Numbers for a printed row, each with this many decimals."""
     return "  ".join(f"{float(value):.{digits}f}" for value in values)
-
-
-def source(*functions: Callable) -> str:
-    """The code of functions, methods or classes without their documentation."""
-    code = "\n".join(dedent(inspect.getsource(function)) for function in functions)
-    return re.sub(r'\n *"""[\s\S]*?"""\n+', "\n", code)
 
 
 def book_style() -> dict:

@@ -98,6 +98,9 @@ def test_numbers_of_a_row_are_rounded():
     assert figures.decimals((k / 3 for k in range(2)), 0) == "0  0"
 
 
+_checks = check_it = check_agents = checked_sum = None  # code that is only read
+
+
 class Documented:
     """What it is.
 
@@ -106,21 +109,76 @@ class Documented:
 
     size = "one"
 
-    def doubled(self):
+    def doubled(self, factor=2):
         """Twice."""
+        _checks.whole(factor=factor)
+        if factor < 0:
+            raise ValueError("no")
         text = """kept"""
+
+        if factor:
+            check_it(factor)
+            return factor * text
         return 2 * text
 
 
-def test_source_is_code_without_documentation_at_the_margin():
-    doubled = 'def doubled(self):\n    text = """kept"""\n    return 2 * text\n'
-    assert figures.source(Documented.doubled) == doubled
-    assert figures.source(Documented.doubled, Documented.doubled) == (
-        f"{doubled}\n{doubled}"
-    )
+def checked(*values):
+    _checks.whole(values=values)
+    for value in values:
+        if value < 0:
+            raise ValueError("negative")
+    check_agents("values", values)
+    found = checked_sum(values)
+    if not found:  # an empty sum
+        raise ValueError("none")
+    else:
+        return found
+
+
+def test_source_is_code_without_documentation_and_checks_at_the_margin():
+    assert figures.source(checked) == """def checked(*values):
+    found = checked_sum(values)
+    if not found:  # an empty sum
+        raise ValueError("none")
+    else:
+        return found
+"""
     whole = figures.source(Documented)
-    assert whole.startswith('class Documented:\n    size = "one"\n')
-    assert "Twice" not in whole and "More lines" not in whole
+    assert whole.startswith('class Documented:\n    size = "one"\n\n    def doubled')
+    assert "Twice" not in whole and "More lines" not in whole and '"""kept"""' in whole
+    assert "check_it" not in whole and "\n\n\n" not in whole
+    assert figures.source(checked, checked).count("def checked") == 2
+
+
+def test_source_is_shown_in_colours_with_its_place():
+    shown = figures.source(Documented.doubled, checked)
+    assert isinstance(shown, str) and f"{shown}".startswith("def doubled")
+    text = shown._repr_markdown_()
+    assert text.startswith("```python\ndef doubled") and "\n```\n\nFrom `" in text
+    assert text.endswith("test_figures.py`: `checked`")
+    assert "Documented.doubled`, `" in text and repr(shown) == "<Markdown>"
+
+
+def test_source_of_the_library_can_still_be_read():
+    from fairfl import cgsv, rewards, shapley
+
+    for module in (cgsv, rewards, shapley):
+        for function in vars(module).values():
+            if getattr(function, "__module__", "") == module.__name__:
+                compile(figures.source(function), module.__name__, "exec")
+
+
+def test_a_table_is_markdown():
+    shown = figures.table(["who", "$|x|$"], [["a|b", 1], ["c\nd", 0.5]])
+    assert shown._repr_markdown_() == shown == """\
+| who | $\\vert x\\vert $ |
+| :--- | ---: |
+| a\\|b | 1 |
+| c d | 0.5 |"""
+    assert repr(shown) == "<Markdown>"
+    assert "| :---: | :--- |" in figures.table(["a", "b"], [], "cl")
+    with pytest.raises(ValueError, match="a row of 2 cells"):
+        figures.table(["a", "b"], [[1]])
 
 
 def heights(ends, scale="linear", low=0.0, high=1.0):

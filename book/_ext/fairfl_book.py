@@ -20,6 +20,7 @@ from pathlib import Path
 
 import figure_data
 import launch
+import source_links
 import teaching
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -191,4 +192,5 @@ def setup(app):
     launch.connect(app)
     teaching.connect(app)
     figure_data.connect(app)
+    source_links.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

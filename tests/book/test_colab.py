@@ -122,6 +122,7 @@ Thus:"""
 WIDGET = {WIDGET_VIEW: {"model_id": "a"}, "text/plain": "VBox"}
 FIGURE = {"tags": ["hide-input", "explorable-slope"],
           "mystnb": {"figure": {"name": "fig-x", "caption": "Of {eq}`eq-x`."}}}
+SHOWN = "```python\ndef mask(): ...\n```\n\nFrom `fairfl/rewards.py`: `mask`"
 CELLS = [
     new_markdown_cell(OPENING),
     new_code_cell("import sys", metadata={"tags": ["setup", "hide-input"]}),
@@ -133,6 +134,9 @@ CELLS = [
     ]),
     new_code_cell("slider", execution_count=3,
                   outputs=[new_output("execute_result", data=WIDGET)]),
+    new_code_cell("source(mask)", execution_count=4, outputs=[
+        new_output("execute_result", data={"text/plain": "<Markdown>",
+                                           "text/markdown": SHOWN})]),
     new_markdown_cell(MORE),
     new_markdown_cell(QUIZ),
     new_markdown_cell(EXERCISES),
@@ -245,6 +249,12 @@ def test_a_solution_in_code_is_folded_and_shows_nothing(demo):
 def test_a_widget_asks_to_be_run(demo):
     data = code(demo, "slider").outputs[0].data
     assert WIDGET_VIEW not in data and PAGE in data["text/html"]
+
+
+def test_code_of_the_library_leads_to_its_file(demo):
+    shown = code(demo, "source").outputs[0].data["text/markdown"]
+    assert f"From [`fairfl/rewards.py`]({URL}/blob/" in shown
+    assert shown.endswith("/fairfl/rewards.py): `mask`")
 
 
 def test_an_explorable_brings_its_scripts(demo):

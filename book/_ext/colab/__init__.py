@@ -9,7 +9,7 @@ from .builder import ColabBuilder
 
 # Outputs are taken from the chapter's file; any type will do where a caption is looked
 # up.
-TYPES = ("text/plain", "text/html", "image/png", "image/svg+xml",
+TYPES = ("text/plain", "text/html", "text/markdown", "image/png", "image/svg+xml",
          "application/vnd.jupyter.widget-view+json")
 
 

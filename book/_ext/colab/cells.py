@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 from conventions import WIDGET_VIEW, setup_source
+from source_links import linked
 
 FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 # What `enhance` of explorables/page.js puts the drawing in place of. JupyterLab may run
@@ -56,10 +57,13 @@ def _at_page(page: str) -> str:
 
 
 def _plain(output, page: str):
-    """The output as it is, without a figure's data; of a widget, whose state another
-    version may not read, a note."""
+    """The output without a figure's data and with links to code; of a widget, whose
+    state another version may not read, a note."""
     if WIDGET_VIEW not in output.get("data", {}):
-        output.get("data", {}).pop("text/csv", None)
+        data = output.get("data", {})
+        data.pop("text/csv", None)
+        if "text/markdown" in data:
+            data["text/markdown"] = linked(data["text/markdown"])
         return output
     note = f"<p>Run this cell to get what moves here. {_at_page(page)}</p>"
     return nbformat.v4.new_output("display_data", data={
