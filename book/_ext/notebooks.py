@@ -9,6 +9,9 @@ and what depends on the machine is left out.
 `python book/_ext/notebooks.py --setup` only writes the first code cell, which leaves
 the outputs as they are.
 
+`python book/_ext/notebooks.py --faults` runs nothing and says what the chapters, or the
+named ones, do not keep to.
+
 `python book/_ext/notebooks.py --switched` runs the chapters that hold a switch, a line
 such as `RUN = "digits"  # or "mnist", "cifar10"`, with each of its other values, to the
 end or to the first cell that fails, and stores nothing. It takes most of an hour.
@@ -22,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from conventions import KERNEL, WIDGET_STATE, faults, setup_source
+from conventions import CHECKS, KERNEL, NEW, WIDGET_STATE, faults, setup_source
 from freshness import stamp
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
@@ -141,6 +144,16 @@ def run_switched(paths: list[Path]) -> int:
     return failed
 
 
+def print_faults(paths: list[Path]) -> int:
+    """Prints what the chapters do not keep to; returns how much that is."""
+    count = 0
+    for path in paths:
+        found = faults(nbformat.read(path, 4), CHECKS + NEW)
+        count += len(found)
+        print(f"{path.stem}: {len(found)} faults", *found, sep="\n  ")
+    return count
+
+
 def put_setup_cells(paths: list[Path]) -> None:
     for path in paths:
         notebook = nbformat.read(path, 4)
@@ -150,6 +163,8 @@ def put_setup_cells(paths: list[Path]) -> None:
 
 if __name__ == "__main__":
     found = chapters([name for name in sys.argv[1:] if not name.startswith("--")])
+    if "--faults" in sys.argv:
+        sys.exit(bool(print_faults(found)))
     if "--switched" in sys.argv:
         sys.exit(run_switched(found))
     (put_setup_cells if "--setup" in sys.argv else renew_all)(found)
