@@ -18,6 +18,8 @@ import re
 import shutil
 from pathlib import Path
 
+import api
+import equations
 import figure_data
 import launch
 import source_links
@@ -193,4 +195,6 @@ def setup(app):
     teaching.connect(app)
     figure_data.connect(app)
     source_links.connect(app)
+    equations.connect(app)
+    api.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
