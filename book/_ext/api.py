@@ -1,8 +1,9 @@
 """The reference of the library, made from its docstrings.
 
-* `` ```{api} fairfl.rewards `` documents the public functions and classes of a module,
-  each with the chapter that teaches it: from the map of equations (`equations`), from
-  the docstrings, which name chapters by their titles, or from `FALLBACK`.
+* `` ```{api} fairfl.rewards `` documents the public functions and classes of a module
+  or a package, each with the chapter that teaches it: from the map of equations
+  (`equations`), from the docstrings, which name chapters by their titles, or from
+  `FALLBACK`.
 * Docstrings are plain text with names between backticks. `as_restructured` makes of
   them what Sphinx reads: names become links, and signs of its markup are escaped.
 """
@@ -23,6 +24,7 @@ from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[2]
 HOMES = ("fairfl", "book.theory")  # what is documented
+LEFT_OUT = ("fairfl.flower", "fairfl.commands")  # book/api/index.md says why
 # Modules whose docstrings, and those of their packages, name no chapter
 FALLBACK = {
     "fairfl.cgsv": "Cosine gradient Shapley value",
@@ -107,8 +109,9 @@ def titles() -> dict[str, str]:
 
 
 def chapter_in(text: str | None) -> str | None:
-    match = CHAPTER.search(text or "")
-    return " ".join(match[2].split()) if match else None
+    """The first chapter of the book that a docstring names."""
+    named = (" ".join(match[2].split()) for match in CHAPTER.finditer(text or ""))
+    return next((title for title in named if title in titles()), None)
 
 
 def chapter(module_name: str) -> str:
@@ -211,31 +214,47 @@ def process(app, what, name, found, options, lines) -> None:
 # --- the directive
 
 class Api(SphinxDirective):
+    """A section for each of the modules named, and for those inside a package."""
+
     required_arguments = 1
+    optional_arguments = 20
 
     def run(self):
-        module_name = self.arguments[0]
-        lines = ["```{eval-rst}", f".. automodule:: {module_name}",
-                 f".. currentmodule:: {module_name}", ""]
-        for name in documented(module_name):
-            found = getattr(module(module_name), name)
-            kind = "class" if inspect.isclass(found) else "function"
-            lines += [f".. auto{kind}:: {module_name}.{name}"]
-            lines += ["   :members:", ""] if kind == "class" else [""]
-        lines.append("```")
-        node = nodes.container(classes=["api"])
+        lines: list[str] = []
+        for name in self.arguments:
+            for module_name in inside(name):
+                lines += [f"## `{module_name}`", "", "```{eval-rst}",
+                          *_directives(module_name), "```", ""]
+        node = nodes.section()
+        node.document = self.state.document
         source = StringList(lines, source=self.get_source_info()[0])
-        self.state.nested_parse(source, self.content_offset, node)
+        self.state.nested_parse(source, self.content_offset, node, match_titles=True)
         return node.children
 
 
+def _directives(module_name: str) -> Iterator[str]:
+    yield from (f".. automodule:: {module_name}", "")
+    for name in documented(module_name):
+        if inspect.isclass(getattr(module(module_name), name)):
+            yield from (f".. autoclass:: {module_name}.{name}", "   :members:", "")
+        else:
+            yield from (f".. autofunction:: {module_name}.{name}", "")
+
+
+def inside(name: str) -> list[str]:
+    """A module, or a package and its modules, that have something to document."""
+    return [found for found in modules()
+            if (found == name or found.startswith(name + ".")) and documented(found)]
+
+
 def modules() -> Iterator[str]:
-    """All public modules that have something to document."""
+    """All public modules."""
     for home in HOMES:
         for file in sorted(ROOT.joinpath(*home.split(".")).rglob("*.py")):
             parts = file.relative_to(ROOT).with_suffix("").parts
             name = ".".join(parts).removesuffix(".__init__")
-            if not any(part.startswith("_") for part in name.split(".")):
+            if (not any(part.startswith("_") for part in name.split("."))
+                    and not name.startswith(LEFT_OUT)):
                 yield name
 
 
