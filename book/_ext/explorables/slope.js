@@ -1,10 +1,10 @@
-/* The first-order law for updates of one length: phi_i - 1/N = c_N(rho) (psi_i / sum psi - 1/N). */
+/* The first-order law for updates of one length: phi_i - 1/N = slope_N(c) (psi_i / sum psi - 1/N). */
 (() => {
   "use strict";
   const { COLOURS, svg, label, number, enhance, range, slope, slider, live } = window.fairflExplorables;
   const FEWEST = 3, MOST = 100, SHOWN = 10, SPREAD = 0.1;
   const WIDTH = 360, HEIGHT = 294, TOP = 30, BOTTOM = 250, LEFT = 42, RIGHT = 346;
-  const LOW = 0.8, HIGH = 1.7; // c_N(rho) is between .866 and 1.579 for these N and rho
+  const LOW = 0.8, HIGH = 1.7; // the slope is between .866 and 1.579 for these N and rho
 
   /** At most ten agents, evenly spread over 10 % around the mean share 1/N. */
   function evaluate({ N, rho }) {
@@ -22,7 +22,7 @@
   }
 
   function law({ N, rho }, result) {
-    const root = frame(`The slope c against the number of agents N, for the mean cosine ${number(rho, 2)}.`);
+    const root = frame(`The slope against the number of agents N, for the mean cosine ${number(rho, 2)}.`);
     const log = linear(Math.log(FEWEST), Math.log(MOST), LEFT, RIGHT), x = (n) => log(Math.log(n)), y = linear(LOW, HIGH, BOTTOM, TOP);
     svg("rect", { x: LEFT, y: TOP, width: RIGHT - LEFT, height: y(1) - TOP, class: "above" }, root);
     svg("rect", { x: LEFT, y: y(1), width: RIGHT - LEFT, height: BOTTOM - y(1), class: "below" }, root);
@@ -37,7 +37,7 @@
       svg("text", { x: x(tick), y: BOTTOM + 18, "text-anchor": "middle" }, root, tick);
     }
     svg("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 38, "text-anchor": "middle" }, root, "agents N");
-    label("c_N(ρ)", { x: LEFT, y: TOP - 10, "text-anchor": "middle" }, root);
+    label("slope", { x: LEFT, y: TOP - 10, "text-anchor": "middle" }, root);
     const points = range(FEWEST, MOST).map((n) => `${x(n)},${y(slope(n, rho))}`);
     svg("polyline", { points: points.join(" "), class: "curve", stroke: COLOURS[0] }, root);
     svg("circle", { cx: x(N), cy: y(result.slope), r: 7, fill: COLOURS[1], stroke: "white", "stroke-width": 2 }, root);
@@ -67,12 +67,12 @@
   function inWords({ N, rho }, { slope: c }) {
     const what = Math.abs(c - 1) < 0.0005 ? "states the differences between agents as they are"
       : `${c < 1 ? "overstates" : "understates"} the differences between agents`;
-    return `c<sub>N</sub>(ρ) = <b>${number(c)}</b> for N = ${N} and ρ = ${number(rho, 2)}: ψ ${what}.`;
+    return `The slope is <b>${number(c)}</b> for N = ${N} and c = ${number(rho, 2)}: ψ ${what}.`;
   }
 
   function build(controls, change) {
     const showN = slider(controls, "agents N", { min: FEWEST, max: MOST, step: 1 }, (N) => change({ N }));
-    const showRho = slider(controls, "mean pairwise cosine ρ", { min: 0, max: 1, step: 0.01 }, (rho) => change({ rho }));
+    const showRho = slider(controls, "mean pairwise cosine c", { min: 0, max: 1, step: 0.01 }, (rho) => change({ rho }));
     return (state, result) => {
       showN(state.N, number(state.N, 0));
       showRho(state.rho, number(state.rho, 2));
