@@ -40,7 +40,9 @@ def test_the_switched_chapters_are_found():
     assert {name: len(values) for name, values in found.items() if values} == {
         "accuracy_and_fairness": 1,
         "altruism": 1,
+        "is_it_fair": 1,
         "the_whole_mechanism": 1,
         "what_fairness_costs": 4,
         "what_the_agents_receive": 2,
+        "when_agents_cheat": 1,
     }
