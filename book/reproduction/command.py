@@ -12,6 +12,7 @@ import click
 
 from book.reproduction import (
     cheats,
+    company,
     counts,
     durations,
     execution,
@@ -255,3 +256,4 @@ def count(names: tuple[str, ...], data_root: Path | None, output: Path) -> None:
 reproduce.add_command(hospitals.command)
 reproduce.add_command(cheats.command)
 reproduce.add_command(masks.command)
+reproduce.add_command(company.command)
