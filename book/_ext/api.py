@@ -27,6 +27,7 @@ HOMES = ("fairfl", "book.theory")  # what is documented
 LEFT_OUT = ("fairfl.flower", "fairfl.commands")  # book/api/index.md says why
 # Modules whose docstrings, and those of their packages, name no chapter
 FALLBACK = {
+    "fairfl._shown": "The idea in ten minutes",
     "fairfl.cgsv": "Cosine gradient Shapley value",
     "fairfl.datasets": "Data and partitions",
     "fairfl.delivery": "Beyond one machine",
