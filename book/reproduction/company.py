@@ -1,4 +1,4 @@
-"""Who is right has company: five agents on digits, one to four of them with mostly wrong
+"""Who is right has company: five agents on digits, one to four with mostly wrong
 labels, for the chapter "The whole mechanism". Does the server tell them apart?
 """
 
