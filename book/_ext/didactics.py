@@ -83,7 +83,9 @@ def _sections(notebook) -> Iterator[tuple[str, str, bool]]:
     title, text, ends = "", "", True
     for cell in notebook.cells:
         if cell.cell_type != "markdown":
-            ends = ends and not cell.source.strip()
+            if shown := _shown(cell):  # text that a cell makes of records
+                text, ends = f"{text}\n\n{shown}", True
+            ends = ends and not (cell.source.strip() and not shown)
             continue
         first, *others = re.split(r"^## +(.+)$", cell.source, flags=re.M)
         if NO_TEXT.sub("", first).strip():
@@ -92,6 +94,13 @@ def _sections(notebook) -> Iterator[tuple[str, str, bool]]:
             yield title, text, ends
             title, text, ends = following.strip(), body, True
     yield title, text, ends
+
+
+def _shown(cell) -> str:
+    """What a code cell shows as Markdown."""
+    return "\n\n".join("".join(output["data"]["text/markdown"])
+                       for output in cell.get("outputs", [])
+                       if "text/markdown" in output.get("data", {}))
 
 
 def findings(notebook) -> Iterator[str]:

@@ -16,6 +16,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import api
@@ -43,11 +44,13 @@ COPIES = {  # folder of the pages, below _static/offline -> what goes into it
 
 EXPLORABLES = Path(__file__).resolve().parent / "explorables"
 STATIC = Path(__file__).resolve().parent / "static"
-RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "data" / "results"
 RECORDED = {"hospitals": RESULTS / "hospitals.json",  # what explorables play
             "label_noise": RESULTS / "fig2-mnist-seed0.json",
             "cheats": RESULTS / "cheats.json",
             "payments": RESULTS / "masks.json"}
+COMPUTED = ("standings",)  # what they play is computed from all records
 
 # What lets the widgets work beside the theme's icons and MathJax 3. Font Awesome would
 # replace the icons inside widgets too, which stops a stepper's Play button and its
@@ -118,7 +121,8 @@ def add_explorables(app, pagename, templatename, context, doctree) -> None:
     needed = [name for name in sorted(names) if f"tag_explorable-{name}" in tags]
     if needed:
         app.add_css_file("explorables/explorables.css")
-        data = [f"{name}_data" for name in needed if name in RECORDED]
+        data = [f"{name}_data" for name in needed
+                if name in (*RECORDED, *COMPUTED)]
         for name in ("cgsv", "page", *data, *needed):
             app.add_js_file(f"explorables/{name}.js", defer="defer")
 
@@ -143,12 +147,26 @@ def copy_explorables(app, error) -> None:
         shutil.copytree(EXPLORABLES, target, dirs_exist_ok=True)
         for name, file in RECORDED.items():
             (target / f"{name}_data.js").write_text(as_script(name, file))
+        (target / "standings_data.js").write_text(script("standings", standings()))
 
 
 def as_script(name: str, file: Path) -> str:
     """A record as a script, since a page opened from the disk may not read files."""
-    record = json.dumps(json.loads(file.read_text()), separators=(",", ":"))
-    return f'Object.assign(window.fairflExplorables, {{"{name}": {record}}});\n'
+    return script(name, json.loads(file.read_text()))
+
+
+def script(name: str, data: dict) -> str:
+    text = json.dumps(data, separators=(",", ":"))
+    return f'Object.assign(window.fairflExplorables, {{"{name}": {text}}});\n'
+
+
+def standings() -> dict:
+    """All methods on all columns, of the records as they are now."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    from book.reproduction.pages.standings import data  # noqa: PLC0415
+
+    return data(RESULTS)
 
 
 def set_theme(app, config) -> None:

@@ -9,7 +9,13 @@ from test_claims import write
 
 from book.reproduction import plan
 from book.reproduction.base import TIMED, Column
-from book.reproduction.pages import comparison, hyperparameters, markup, overhead
+from book.reproduction.pages import (
+    comparison,
+    hyperparameters,
+    markup,
+    overhead,
+    rendering,
+)
 from book.reproduction.pages.overhead import Implied
 from fairfl import presets
 from fairfl.runs import records
@@ -201,7 +207,8 @@ def test_our_settings_are_those_of_the_runs():
     settings = plan.run(Column("mr", 5, "pow"), "cgsv-beta1", 0).settings
     assert rows["batch size", "MR"] == f"{settings.local.batch_size}"
     assert rows["first Gamma", "MR"] == f"{settings.gamma.first:g}"
-    assert rows["seeds", "all"].splitlines()[1] == "5 (MNIST CLA)"
+    ran = rendering.seeds(hyperparameters.RESULTS, Column("sst", 5, "pow"))
+    assert f"{ran} (SST" in rows["seeds", "all"]
     assert rows["classes under CLA", "MNIST"].endswith("without replacement")
     assert all(line[4] for line in hyperparameters.rows(PAPER))
     assert ["q-FFL", "q 0.1"] in hyperparameters.other_methods()

@@ -1,8 +1,10 @@
 """What a recorded run says about r: whom the server listens to, and why. Chapter
-"Accuracy and fairness".
+"Accuracy and fairness" and page "All tables".
 
 N agents, T rounds; rows are rounds.
 """
+
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -49,3 +51,24 @@ def heard(r: Tensor, quality: Tensor) -> Tensor:
     """sum_i r_i quality_i, (..., N) and (N,) -> (...): the mean quality of the agents
     that the server listens to."""
     return r.double() @ quality.double()
+
+
+class Course(TypedDict):
+    """How a run went on."""
+
+    server: Tensor  # its accuracy in percent, where it was recorded
+    heard: Tensor  # the mean quality of whom it hears, in round 40 and at the end
+    locks: bool  # it hears worse agents at the end, by more than a point
+    falls: bool  # it ends more than a point below its best recorded round
+    agents: float  # effective agents at the end
+
+
+def judge(record: Record, alone: Tensor) -> Course:
+    """What becomes of a server from round 40 on. alone: what each agent reaches by
+    itself, in percent."""
+    server = 100 * record.history["server_test_accuracy"]
+    listened = heard(record.history["r"], alone)[[39, -1]]
+    return {"server": server, "heard": listened,
+            "locks": bool(listened[1] < listened[0] - 1),
+            "falls": bool(server[-1] < server.max() - 1),
+            "agents": float(effective_agents(record.history["r"][-1]))}

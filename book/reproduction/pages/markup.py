@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 MISSING, UNDEFINED = "—", "undefined"
@@ -57,8 +58,18 @@ def folded(summary: str, inside: str, is_open: bool = False) -> str:
     return f"{start}</summary>\n{inside}</details>"
 
 
+def escaped(text: str) -> str:
+    """As HTML. Figures, tables, sections and theorems are the paper's here, and look as
+    the role `xu` makes them look on the pages."""
+    return PAPERS.sub(r'<span class="xu">Xu et al., \1</span>', html.escape(text))
+
+
+PAPERS = re.compile(r"(?<!Xu et al\., )\b((?:Fig|Sec|eq)\. \(?\d+(?:\.\d+)*\)?"
+                    r"|(?:Table|Theorem) \d+)")
+
+
 def _escaped(text: str) -> str:
-    return html.escape(text).replace("\n", "<br>")
+    return escaped(text).replace("\n", "<br>")
 
 
 def _styled(tag: str, text: str, style: str, attributes: str = "") -> str:

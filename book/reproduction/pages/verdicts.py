@@ -7,7 +7,6 @@ and by the records. Nobody types a verdict.
 
 import math
 from collections.abc import Callable, Iterable
-from html import escape
 from typing import NamedTuple
 
 from book.reproduction.pages.intervals import (
@@ -22,7 +21,7 @@ from book.reproduction.pages.intervals import (
     together,
     word,
 )
-from book.reproduction.pages.markup import rounded
+from book.reproduction.pages.markup import escaped, rounded
 from book.reproduction.pages.sources import Source
 
 
@@ -223,11 +222,11 @@ def card(claim: Claim, found: dict[str, Verdict]) -> str:
         name = name if claim.both or not number else "ours"
         ran = seeds(verdict, claim.repeats) if number else ""
         count = f", {ran}" if ran else ""
-        lines.append(f"<li>{escape(name)}: <strong>{verdict.word}</strong>{count}. "
-                     f"{escape(describe(claim, verdict))}</li>")
-    reading = f"<br>{escape(claim.reading)}" if claim.reading else ""
+        lines.append(f"<li>{escaped(name)}: <strong>{verdict.word}</strong>{count}. "
+                     f"{escaped(describe(claim, verdict))}</li>")
+    reading = f"<br>{escaped(claim.reading)}" if claim.reading else ""
     return ('<div style="margin: 0 0 1.4em 0"><p style="margin: 0"><strong>'
-            f"{escape(_sentence(claim.says))}</strong> ({escape(claim.where)})"
+            f"{escaped(_sentence(claim.says))}</strong> ({escaped(claim.where)})"
             f"{reading}</p>\n<ul>\n" + "\n".join(lines) + "\n</ul></div>\n")
 
 
