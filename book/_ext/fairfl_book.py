@@ -13,6 +13,7 @@
 * Faults of the pages, from the theme and between the libraries, are put right.
 """
 
+import html
 import json
 import re
 import shutil
@@ -27,7 +28,7 @@ import source_links
 import teaching
 from docutils import nodes
 from docutils.parsers.rst import Directive
-from repository import repository
+from repository import pages, repository
 from sphinx.util import logging
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ COPIES = {  # folder of the pages, below _static/offline -> what goes into it
 }
 
 EXPLORABLES = Path(__file__).resolve().parent / "explorables"
+PREVIEW = "preview.png"  # in STATIC, drawn by readme_picture.py
 STATIC = Path(__file__).resolve().parent / "static"
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "data" / "results"
@@ -185,6 +187,27 @@ def drop_shared_ids(app, pagename, templatename, context, doctree) -> None:
         context["body"] = re.sub(shared, "", context["body"])
 
 
+def add_preview(app, pagename, templatename, context, doctree) -> None:
+    """What a link to the page shows where it is shared. Pictures there need a whole
+    address, so there is none before the book is published."""
+    described = re.search(r'name="description"', context.get("metatags", ""))
+    about = {"og:title": context.get("title", ""), "og:type": "article",
+             "og:site_name": app.config.html_title or app.config.project,
+             "og:description": " ".join(
+                 app.config.myst_html_meta.get("description lang=en", "").split())}
+    address = pages(repository()[0])
+    if address:
+        about |= {"og:url": f"{address}/{app.builder.get_target_uri(pagename)}",
+                  "og:image": f"{address}/_static/{PREVIEW}",
+                  "twitter:card": "summary_large_image"}
+    if not described:
+        about["description"] = about["og:description"]
+    tags = [f'<meta {"property" if ":" in name else "name"}="{name}" content="'
+            + html.escape(html.unescape(re.sub("<[^>]*>", "", text))) + '">'
+            for name, text in about.items() if text]
+    context["metatags"] = context.get("metatags", "") + "\n" + "\n".join(tags)
+
+
 def drop_thebe(app, pagename, templatename, context, doctree) -> None:
     """Jupyter Book loads sphinx-thebe twice even when it is off, which is an error in
     the browser's console."""
@@ -207,6 +230,7 @@ def setup(app):
     app.connect("html-page-context", add_explorables, priority=400)
     app.connect("html-page-context", drop_thebe)
     app.connect("html-page-context", drop_shared_ids)
+    app.connect("html-page-context", add_preview, priority=900)
     app.connect("build-finished", copy_javascript)
     app.connect("build-finished", copy_explorables)
     launch.connect(app)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "data" / "results" / "fig2-mnist-seed0.json"
+PREVIEW = ROOT / "book" / "_ext" / "static" / "preview.png"  # where a page is shared
 PICTURE = ROOT / "book" / "images" / "label_noise.svg"
 
 
@@ -33,5 +34,10 @@ if __name__ == "__main__":
 
     figures.use_book_style()
     PICTURE.parent.mkdir(exist_ok=True)
-    PICTURE.write_text(figures.svg(draw(records.load(RECORD))))
-    print(f"wrote {PICTURE.relative_to(ROOT)} from {RECORD.relative_to(ROOT)}")
+    figure = draw(records.load(RECORD))
+    PICTURE.write_text(figures.svg(figure))
+    figure.suptitle("Fair rewards in collaborative machine learning")
+    figure.set_size_inches(9, 4.725)
+    figure.savefig(PREVIEW, dpi=1200 / 9, metadata={"Software": None})
+    print(f"wrote {PICTURE.relative_to(ROOT)} and {PREVIEW.relative_to(ROOT)} from "
+          f"{RECORD.relative_to(ROOT)}")

@@ -196,6 +196,13 @@ def test_no_id_stands_twice_on_a_page(page):
     assert [name for name, count in ids.items() if name and count > 1] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_the_page_says_what_it_is_where_it_is_shared(page):
+    text = page.read_text()
+    assert text.count('name="description"') == 1
+    assert 'property="og:title"' in text and 'property="og:description"' in text
+
+
 SPOILED = {
     "asks for https://example.org/":
         '<img alt="Twenty characters or more." src="https://example.org/a.png">',
