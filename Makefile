@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 FLOWER ?= .venv-flower
 SITE := -c 'import site; print(site.getsitepackages()[0])'
 
-.PHONY: book colab publish remote test test-flower check notebooks assignments grade slides lint clean
+.PHONY: book colab pdf publish remote test test-flower check notebooks assignments grade slides lint clean
 # One order of summation on every machine, and the fastest for small models
 test test-flower check notebooks: export OMP_NUM_THREADS := 1
 
@@ -25,6 +25,10 @@ colab: book
 	@rm -rf _build/colab
 	@$(BIN)/jupyter-book build . -W -n --keep-going --builder custom --custom-builder colab
 	@$(BIN)/python book/_ext/colab/check.py _build/colab _build/html
+
+pdf: book
+	@echo "== Printing the book with Chromium, some minutes: _build/fairfl.pdf"
+	@$(BIN)/python book/_ext/pdf.py _build/html _build/fairfl.pdf
 
 publish: remote colab
 	@echo "== Publishing the pages and the plain notebooks on branches of $(REMOTE)"
