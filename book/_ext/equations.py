@@ -96,7 +96,7 @@ def written(root: Path = ROOT) -> dict[str, dict[str, list[str]]]:
 
 def of_function(dotted: str) -> list[str]:
     return [label for label, entry in written().items()
-            if dotted in entry.get("code", [])]
+            if dotted in entry.get("code", []) and label in _homes()]
 
 
 @cache

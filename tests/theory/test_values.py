@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from fairfl import approximation, cgsv, rewards
+from fairfl import approximation, cgsv, rewards, shapley
 from fairfl.randomness import generator
 
 F64 = torch.float64
@@ -30,6 +30,33 @@ def test_with_positive_weights_of_sum_1_theorem_1_holds_with_l_1():
             continue  # the theorem assumes |<u_i, u_N>| >= 1 / I > 0
         gap = (cgsv.exact(gram) - cgsv.psi(gram)).abs().max()
         assert gap <= 1 - 1 / len(u) + 1e-9 and 1 / inner.min() >= 1 - 1e-9
+
+
+def test_the_identity_and_the_bounds_of_the_natural_factor():
+    """By the definition: the mean over all coalitions T of the others, each size alike
+    and each of a size alike."""
+    seen = 0
+    for k in range(80):
+        u, r = drawn(k, agents=2 + k % 5)
+        gram, n = cgsv.gram(u, r), len(u)
+        members = shapley.coalitions(n)
+        h = cgsv.squared_norms(gram).clamp(min=0).sqrt()
+        if (h[1:] < 1e-6).any():
+            continue
+        seen += 1
+        v, phi, psi = cgsv.game(gram)(members), cgsv.exact(gram), cgsv.psi(gram)
+        for i in range(n):
+            without = (~members[:, i]).nonzero().flatten()
+            joined = without + 2**i
+            sizes = members[without].sum(1).tolist()
+            p = torch.tensor([1 / (n * math.comb(n - 1, m)) for m in sizes], dtype=F64)
+            factor = float((p / h[joined]).sum() * gram[i, i].sqrt())
+            rest = float((p * v[without] * (1 - h[without] / h[joined])).sum())
+            assert float(phi[i]) == pytest.approx(factor * float(psi[i]) - rest)
+            assert abs(float(phi[i]) - factor * float(psi[i])) <= factor - 1 / n + 1e-9
+            if (gram >= 0).all():
+                assert phi[i] <= factor * psi[i] + 1e-9
+    assert seen > 40
 
 
 def test_without_a_floor_eq_4_gives_weights_for_which_it_fails():
