@@ -22,7 +22,8 @@ DRIVER = shutil.which("chromedriver")
 # `make test-flower` runs these, where Flower is installed
 collect_ignore = [] if importlib.util.find_spec("flwr") else ["flower"]
 BROWSER = tuple(f"tests/book/test_{name}.py"
-                for name in ("pages", "explorables", "colab_in_browser", "counts"))
+                for name in ("pages", "explorables", "explorables_numbers",
+                             "colab_in_browser", "counts"))
 
 
 def pytest_collection_modifyitems(items):

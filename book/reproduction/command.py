@@ -15,6 +15,7 @@ from book.reproduction import (
     company,
     counts,
     durations,
+    examples,
     execution,
     hospitals,
     masks,
@@ -233,27 +234,5 @@ def verify(what, wanted, seeds, data_root, results, rounds, whole) -> None:
             f"{bad} of {len(runs)} records are not what their settings give")
 
 
-@reproduce.command("counts")
-@click.argument("names", nargs=-1)
-@_data_root
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
-              default=Path("data/results/data.json"), help="The file to write.")
-def count(names: tuple[str, ...], data_root: Path | None, output: Path) -> None:
-    """Count what the data sets hold.
-
-    Samples, classes and words, for pages that are built without the data.
-    NAMES: as of `fairfl data`.  [default: all that have a name]
-    """
-    try:
-        found = {name: counts.of(name, data_root) for name in names
-                 or datasets.DATASETS}
-        counts.save(found, output)
-    except (ValueError, OSError, datasets.DataError) as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {output}")
-
-
-reproduce.add_command(hospitals.command)
-reproduce.add_command(cheats.command)
-reproduce.add_command(masks.command)
-reproduce.add_command(company.command)
+for part in (cheats, company, counts, examples, hospitals, masks):
+    reproduce.add_command(part.command)

@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import click
 import torch
 from torch import Tensor
 
@@ -54,3 +55,23 @@ def save(found: dict[str, dict], path: str | os.PathLike) -> None:
     lines = (f"{json.dumps(name)}: {json.dumps(entry)}"
              for name, entry in record.items())
     write_whole(Path(path), "{" + ",\n ".join(lines) + "}\n")
+
+
+@click.command("counts")
+@click.argument("names", nargs=-1)
+@click.option("--data-root", type=click.Path(path_type=Path),
+              help="Where the data sets lie.  [default: $FAIRFL_DATA, else the user's "
+                   "cache]")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
+              default=Path("data/results/data.json"), help="The file to write.")
+def command(names: tuple[str, ...], data_root: Path | None, output: Path) -> None:
+    """Count what the data sets hold.
+
+    Samples, classes and words, for pages that are built without the data.
+    NAMES: as of `fairfl data`.  [default: all that have a name]
+    """
+    try:
+        save({name: of(name, data_root) for name in names or datasets.DATASETS}, output)
+    except (ValueError, OSError, datasets.DataError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"wrote {output}")
