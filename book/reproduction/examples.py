@@ -42,7 +42,7 @@ def of(name: str, root: Path | None = None) -> list:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
               default=Path("data/results/examples.json"), help="The file to write.")
 def command(data_root: Path | None, output: Path) -> None:
-    """Write one sample of each class of MNIST, CIFAR-10, MR and SST."""
+    """Write one sample of each class of the data."""
     try:
         found = {name: of(name, data_root) for name in IMAGES + TEXTS}
     except (OSError, datasets.DataError) as error:
