@@ -97,6 +97,16 @@ def test_a_chapter_that_teaches_has_no_fault():
     assert faults(chapter()) == []
 
 
+def test_a_finding_may_be_made_by_a_cell_of_the_records():
+    notebook = chapter()
+    found = {"text/markdown": "On 2 columns.\n\n**Finding.** It holds on 2."}
+    notebook.cells[5] = new_code_cell("Markdown(answer)", outputs=[
+        new_output("execute_result", data=found, execution_count=2)])
+    assert faults(notebook) == []
+    notebook.cells[5].outputs = []
+    assert "'Two' must end with its finding" in "".join(faults(notebook))
+
+
 def replaced(cell, old, new):
     def change(notebook):
         assert old in notebook.cells[cell].source
