@@ -44,4 +44,5 @@ def test_the_switched_chapters_are_found():
         "the_whole_mechanism": 1,
         "what_fairness_costs": 4,
         "what_the_agents_receive": 2,
+        "when_agents_cheat": 1,
     }
