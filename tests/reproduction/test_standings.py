@@ -8,7 +8,7 @@ from test_claims import write
 
 from book.reproduction import plan
 from book.reproduction.base import METHODS, Column
-from book.reproduction.pages import answers, live, standings
+from book.reproduction.pages import answers, live, standings, winners
 from book.reproduction.pages.sources import Recorded
 
 SST = Column("sst", 5, "pow")
@@ -36,9 +36,9 @@ def test_a_method_far_ahead_leads_and_all_others_are_behind(tmp_path):
     found = words(source)
     assert found.pop("cffl") == standings.LEADS
     assert set(found.values()) == {standings.BEHIND}
-    winner = standings.winner(source)
+    winner = winners.winner(source)
     assert winner.method == "cffl" and winner.alone == 1
-    assert "**CFFL wins**" in standings.who_wins(winner)
+    assert "**CFFL wins**" in winners.who_wins(winner)
     assert "**CFFL wins**" in answers.best(source)
     assert "**CFFL wins**" in answers.summary(source)
 
@@ -48,17 +48,17 @@ def test_methods_within_the_margin_are_not_told_apart(tmp_path):
     found = words(source)
     assert found.pop("standalone") == standings.BEHIND
     assert sorted(set(found.values())) == [standings.LEADS, standings.APART]
-    winner = standings.winner(source)
-    assert not winner.method and "**no method wins**" in standings.who_wins(winner)
+    winner = winners.winner(source)
+    assert not winner.method and "**no method wins**" in winners.who_wins(winner)
     assert winner.single == ()
 
 
 def test_a_single_seed_tells_nobody_apart(tmp_path):
     source = record(tmp_path, {"cffl": 0.5, "rr": 0.1}, seeds=(0,))
     assert set(words(source).values()) == {standings.LEADS, standings.APART}
-    winner = standings.winner(source)
+    winner = winners.winner(source)
     assert winner.single == (SST.name,) and not winner.method
-    assert "single seed" in standings.who_is_behind(winner)
+    assert "single seed" in winners.who_is_behind(winner)
     assert all(math.isnan(place.low)
                for place in standings.standing(source, SST.name))
 
@@ -72,10 +72,10 @@ def test_a_difference_has_one_of_three_words(tmp_path):
     assert compare(source, "mr-5-pow", "dw", "rr") is None
     found = [compare(source, SST.name, *pair) for pair in
              (("fedavg", "dw"), ("dw", "fedavg"), ("dw", "rr"))]
-    assert standings.tally(found) == (
+    assert winners.tally(found) == (
         "*holds* on 1 and *fails* on 1 of 3 columns; on the other 1 one *cannot tell*")
-    assert standings.tally(found[2:]) == "is open on one column: one *cannot tell*"
-    assert standings.tally([None]) == "is not recorded"
+    assert winners.tally(found[2:]) == "is open on one column: one *cannot tell*"
+    assert winners.tally([None]) == "is not recorded"
     assert [standings.signed(x) for x in (-0.04, 0.3, -1)] == ["0.0", "+0.3", "−1.0"]
     row = standings.rows(found)[0]
     assert row[0] == "SST 5 POW" and row[1] == "3" and row[2] == "+10.0"

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from book.reproduction import plan
 from book.reproduction.base import METHODS
-from book.reproduction.pages import dynamics, standings, tables
+from book.reproduction.pages import dynamics, standings, tables, winners
 from book.reproduction.pages.quantities import HIGH
 from book.reproduction.pages.sources import Recorded
-from book.reproduction.pages.standings import plain, tally
+from book.reproduction.pages.standings import plain
+from book.reproduction.pages.winners import tally
 from fairfl import metrics
 
 OURS, PLAIN = "cgsv-beta1", "fedavg"
@@ -73,12 +74,12 @@ def against_plain(source: Recorded, quantity: str = "mean"
 
 def best(source: Recorded) -> str:
     """Who has the best accuracy?"""
-    found = standings.winner(source)
+    found = winners.winner(source)
     return _answer(
-        [standings.who_is_behind(found),
+        [winners.who_is_behind(found),
          '"CGSV at β = 1 has a higher average than FedAvg" '
          f"{tally(against_plain(source))}."],
-        f"By average accuracy {standings.who_wins(found)}.")
+        f"By average accuracy {winners.who_wins(found)}.")
 
 
 def kinds(source: Recorded) -> dict[str, int]:
@@ -102,14 +103,14 @@ def fair(source: Recorded) -> str:
     count = kinds(source)
     high = [standings.above(source, column, OURS, "rho", HIGH)
             for column in plan.COLUMNS]
-    found = standings.winner(source, "rho")
+    found = winners.winner(source, "rho")
     return _answer(
         [f'Where it counts, "CGSV at β = 1 has a ρ above {HIGH:g}" {tally(high)}.',
-         standings.who_is_behind(found)],
+         winners.who_is_behind(found)],
         f"With unequal agents ρ does not exist for {count['undefined']} of "
         f"{sum(count.values())} pairs of a method and a column, is noise for "
         f"{count['noise']}, and means something for {count['clear']}; by ρ "
-        f"{standings.who_wins(found)}.")
+        f"{winners.who_wins(found)}.")
 
 
 def courses(results: Path) -> dict[str, dict[int, dynamics.Course]]:
@@ -171,13 +172,13 @@ def summary(source: Recorded) -> str:
             if all(len(tables.recorded_seeds(source.results, column, method)) > 2
                    for method in METHODS)]
     places = [standings.above(source, column, OURS, "gain") for column in complete]
-    found, by_rho = standings.winner(source), standings.winner(source, "rho")
+    found, by_rho = winners.winner(source), winners.winner(source, "rho")
     return "\n".join([
         f'- *Does it work?* "Agents gain on average" {tally(places)}.',
-        f"- *Who has the best accuracy?* By the average {standings.who_wins(found)}.",
+        f"- *Who has the best accuracy?* By the average {winners.who_wins(found)}.",
         '- *Is CGSV better than FedAvg?* "Its average is higher" '
         f"{tally(against_plain(source))}.",
-        f"- *Is it fair?* By ρ {standings.who_wins(by_rho)}.",
+        f"- *Is it fair?* By ρ {winners.who_wins(by_rho)}.",
         f"- *How sure is that?* {len(firm)} of {len(complete)} columns have three "
         "seeds or more of every method. The settings of each method were chosen "
         "on a validation set; with others the order may be another."])
