@@ -66,7 +66,7 @@ def multiplications(dataset: str, known: dict) -> Counts:
         sample = torch.ones(1, words, dtype=torch.int64)
     else:
         module = models.build(name, 0)
-        sample = torch.zeros(1, *known["shape"], dtype=module.dtype)
+        sample = torch.zeros(1, *known["shape"]).to(next(module.parameters()))
     with FlopCounterMode(display=False) as forward:
         module(sample)
     with FlopCounterMode(display=False) as both:

@@ -45,4 +45,5 @@ def test_the_switched_chapters_are_found():
         "what_fairness_costs": 4,
         "what_the_agents_receive": 2,
         "when_agents_cheat": 1,
+        "who_contributed": 1,
     }
