@@ -267,9 +267,18 @@ def modules() -> Iterator[str]:
                 yield name
 
 
+def leave_index(app, env) -> None:
+    """The index is for the words of the chapters; the reference is in order anyway."""
+    entries = env.get_domain("index").entries
+    for page in entries:
+        if page.startswith("book/api/"):
+            entries[page] = []
+
+
 def connect(app) -> None:
     if str(ROOT) not in sys.path:  # the library is that of this folder
         sys.path.insert(0, str(ROOT))
     app.add_directive("api", Api)
     # before Napoleon reads the sections
     app.connect("autodoc-process-docstring", process, priority=100)
+    app.connect("env-updated", leave_index)

@@ -3,6 +3,7 @@ them."""
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import api
 import pytest
@@ -69,3 +70,10 @@ def test_docstrings_become_what_sphinx_reads(text, expected):
 def test_an_object_lists_its_equations():
     (_, line, _) = api.taught("fairfl.metrics.fairness", "fairfl.metrics", "")
     assert "Accuracy and fairness" in line and ":math:numref:`eq-rho`" in line
+
+
+def test_the_index_is_left_to_the_words_of_the_chapters():
+    entries = {"book/altruism": ["word"], "book/api/values": ["exact()"]}
+    env = SimpleNamespace(get_domain=lambda _: SimpleNamespace(entries=entries))
+    assert api.leave_index(None, env) is None  # Sphinx reads no page again
+    assert entries == {"book/altruism": ["word"], "book/api/values": []}
