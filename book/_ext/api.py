@@ -138,7 +138,8 @@ def taught(dotted: str, module_name: str, doc: str) -> list[str]:
         except LookupError:  # a test says which
             return []
     links = [f":ref:`{title} <{titles()[title]}>`" for title in sorted(chapters)]
-    text = f"*Chapter:* {', '.join(links)}."
+    stop = "" if max(chapters).endswith("?") else "."
+    text = f"*Chapter:* {', '.join(links)}{stop}"
     if labels:
         roles = ", ".join(equations.role(label, markdown=False) for label in labels)
         text += f" *Here:* {roles}."
