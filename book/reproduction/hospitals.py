@@ -45,14 +45,15 @@ def hospitals(data: Data, kinds: tuple[str, ...], seed: int) -> list[Agent]:
     return partition.label_noise(agents, wrong, data.classes, seed)
 
 
-def federation(data: Data, kinds: tuple[str, ...], mechanism: Mechanism, seed: int
-               ) -> Federation:
+def federation(data: Data, kinds: tuple[str, ...], mechanism: Mechanism, seed: int,
+               device: str = "cpu") -> Federation:
     """The run that the chapter tells: small batches, a Gamma that decays."""
     local = LocalTraining(lr=Schedule(0.2, 0.977), batch_size=16)
-    network = models.build("digits_cnn", seed).double()
+    name = "digits_cnn" if data.x.shape[-1] == 8 else "mnist_cnn"
+    network = models.build(name, seed).double()
     return Federation(hospitals(data, kinds, seed), network, mechanism, local=local,
                       gamma=Schedule(2.0, 0.95), seed=seed,
-                      test=(data.test_x.double(), data.test_y))
+                      test=(data.test_x.double(), data.test_y), device=device)
 
 
 def measure(data: Data, kinds: tuple[str, ...], beta: float, seed: int

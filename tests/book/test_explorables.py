@@ -26,8 +26,9 @@ from fairfl import approximation, cgsv, figures, rewards, shapley
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "book" / "_ext" / "explorables"
 PAY, THREE = "explorable-payments", "explorable-coalitions"
+MAP = "explorable-averaging"
 TAGS = ("explorable-vectors", "explorable-slope", "explorable-traffic",
-        "explorable-hospitals", "explorable-label_noise", PAY, THREE)
+        "explorable-hospitals", "explorable-label_noise", PAY, THREE, MAP)
 ALT = "A picture that stands in for the explorable."
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 TOLERANCE = 1e-9
@@ -596,6 +597,45 @@ def test_a_game_is_chosen_and_moved(page):
     assert read(page, THREE, "result.phi") == [30, 30, 30]
 
 
+def on_the_map(steps: int, share: float, lengths: str) -> dict:
+    """The way in the two valleys of "Learning together", from its equations."""
+    valleys = np.array([(-0.9, 0.4), (0.8, 0.7)])
+    rise = np.array([[(1, 0.3), (0.3, 0.4)], [(0.3, -0.1), (-0.1, 1.1)]])
+    weights, places = np.array([share, 1 - share]), [np.array((0.2, -1.1))]
+    for t in range(1, 21):
+        walkers = np.stack([places[-1]] * 2)
+        for _ in range(steps):
+            walkers = walkers - 0.3 * np.einsum("kij,kj->ki", rise, walkers - valleys)
+        updates = walkers - places[-1]
+        if lengths != "raw":
+            gamma = 0.3 * (0.85 ** (t - 1) if lengths == "decaying" else 1)
+            updates *= gamma / np.linalg.norm(updates, axis=1, keepdims=True)
+        places.append(places[-1] + weights @ updates)
+    best = np.linalg.solve(np.einsum("k,kij->ij", weights, rise),
+                           np.einsum("k,kij,kj->i", weights, rise, valleys))
+
+    def loss(w):
+        off = w - valleys
+        return weights @ np.einsum("ki,kij,kj->k", off, rise, off) / 2
+
+    return {"path": places, "best": best, "least": loss(best),
+            "loss": [loss(w) for w in places]}
+
+
+@pytest.mark.parametrize("lengths", ["raw", "constant", "decaying"])
+@pytest.mark.parametrize(("steps", "share"), [(1, 0.5), (20, 0.5), (7, 0.9), (3, 0.1)])
+def test_the_way_on_the_map_is_that_of_the_equations(page, steps, share, lengths):
+    state = {"t": 20, "steps": steps, "share": share, "lengths": lengths}
+    put(page, MAP, state)
+    result, text = read(page, MAP, "result"), explorable(page, MAP).text
+    expected = on_the_map(steps, share, lengths)
+    for name, values in expected.items():
+        assert np.array(result[name]) == pytest.approx(np.array(values), abs=TOLERANCE)
+    arrived = expected["loss"][-1] < expected["least"] + 0.005
+    assert ("has come to the cross" in text) == arrived
+    assert ("away from the cross" in text) != arrived
+
+
 def is_shown(browser, element) -> bool:
     return browser.execute_script("return arguments[0].checkVisibility() "
                                   "&& arguments[0].offsetHeight > 0",
@@ -692,6 +732,7 @@ def test_nothing_is_cut_off_on_a_phone(page, case):
     put(page, TAGS[4], {"t": 60})
     put(page, PAY, {"parts": [0.01, 1, 0.01], "beta": 0.1, "update": "mnist/1"})
     put(page, THREE, {"values": [100, 0, 100, 0, 100, 0, 100]})
+    put(page, MAP, {"t": 20, "steps": 20, "share": 0.9, "lengths": "constant"})
     assert phone(page) + letters_cut_off(page) == []
 
 
