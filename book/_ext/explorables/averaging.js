@@ -55,26 +55,31 @@
     svg("title", {}, root, `A map with the valleys of A and B and the way of the server, now after round ${t}.`);
     const x = (w) => w[0] * unit, y = (w) => -w[1] * unit;
     svg("rect", { x: -edge * unit, y: -1.2 * unit, width: 2 * edge * unit, height: 2.5 * unit, fill: "#f7f7f7" }, root);
-    const clip = svg("clipPath", { id: "averaging-map" }, root);
-    svg("rect", { x: -edge * unit, y: -1.2 * unit, width: 2 * edge * unit, height: 2.5 * unit }, clip);
-    const inside = svg("g", { "clip-path": "url(#averaging-map)" }, root);
+    // What lies beyond the map is left out, not covered: it would make a phone's page wider.
+    const within = ([p, q]) => Math.abs(p) <= edge && q <= 1.2 && q >= -1.3;
+    const line = (points, attributes) => {
+      const d = points.map((w, i) => (within(w) ? `${i && within(points[i - 1]) ? "L" : "M"}${x(w)} ${y(w)}` : "")).join("");
+      svg("path", { d: d || "M0 0", fill: "none", ...attributes }, root);
+    };
+    const dots = (points, r, fill) => points.filter(within).forEach((w) => svg("circle", { cx: x(w), cy: y(w), r, fill }, root));
     VALLEYS.forEach(({ at, rise: [a, b, c] }, k) => {
-      const middle = (a + c) / 2, half = Math.hypot((a - c) / 2, b), turn = (Math.atan2(2 * b, a - c) * 90) / Math.PI;
+      const middle = (a + c) / 2, half = Math.hypot((a - c) / 2, b), turn = Math.atan2(2 * b, a - c) / 2;
       for (const level of [0.05, 0.2, 0.45, 0.8]) {
-        svg("ellipse", { rx: unit * Math.sqrt((2 * level) / (middle + half)), ry: unit * Math.sqrt((2 * level) / (middle - half)),
-          transform: `translate(${x(at)} ${y(at)}) rotate(${-turn})`, fill: "none", stroke: COLOURS[k], opacity: 0.35 }, inside);
+        const [long, wide] = [middle + half, middle - half].map((rise) => Math.sqrt((2 * level) / rise));
+        line([...Array(181).keys()].map((k2) => {
+          const [p, q] = [long * Math.cos((k2 * Math.PI) / 90), wide * Math.sin((k2 * Math.PI) / 90)];
+          return [at[0] + p * Math.cos(turn) - q * Math.sin(turn), at[1] + p * Math.sin(turn) + q * Math.cos(turn)];
+        }), { stroke: COLOURS[k], opacity: 0.35 });
       }
       svg("circle", { cx: x(at), cy: y(at), r: 10, fill: COLOURS[k] }, root);
       svg("text", { x: x(at), y: y(at) + 5, "text-anchor": "middle", style: "fill: white", class: "strong" }, root, NAMES[k]);
     });
-    const line = (points, attributes) => svg("polyline", { points: points.map((w) => `${x(w)},${y(w)}`).join(" "), fill: "none",
-      ...attributes }, inside);
     svg("path", { d: "M-6 0H6M0 -6V6", transform: `translate(${x(best)} ${y(best)}) rotate(45)`, stroke: "black", "stroke-width": 3 }, root);
     line(path.slice(0, t + 1), { stroke: "#444", "stroke-width": 2 });
-    path.slice(0, t + 1).forEach((w) => svg("circle", { cx: x(w), cy: y(w), r: 3, fill: "#444" }, inside));
+    dots(path.slice(0, t + 1), 3, "#444");
     if (t) walks[t - 1].forEach((walk, k) => {
       line(walk, { stroke: COLOURS[k], "stroke-width": 2.5 });
-      walk.slice(1).forEach((w) => svg("circle", { cx: x(w), cy: y(w), r: 2.5, fill: COLOURS[k] }, inside));
+      dots(walk.slice(1), 2.5, COLOURS[k]);
     });
     svg("circle", { cx: x(path[t]), cy: y(path[t]), r: 7, fill: "#444", stroke: "white", "stroke-width": 2 }, root);
     return root;
