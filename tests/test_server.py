@@ -16,11 +16,16 @@ from fairfl.mechanisms import (
     DW,
     ECI,
     EU,
+    IAFL,
     MECHANISMS,
     QFFL,
+    RFFL,
     RR,
     FedAvg,
+    FedCE,
     Guarded,
+    Lin,
+    ShapFed,
     Standalone,
 )
 from fairfl.mechanisms.base import Setting
@@ -32,7 +37,8 @@ from fairfl.training import LocalTraining
 
 ALL = [CGSV(), CGSV(valuation="sampled", permutations=8), FedAvg(), Standalone(), DW(),
        EU(), RR(), QFFL(), CFFL(threshold=0.9), ECI(),
-       Guarded(others=True, news=True, crowding=4.0)]
+       Guarded(others=True, news=True, crowding=4.0), RFFL(grace=1), FedCE(), ShapFed(),
+       IAFL(recovery=0.5), Lin(explore=2)]
 F64 = torch.float64
 ABC = Setting.of(["a", "b", "c"], 4)
 GAMMA, LR = Schedule(0.5, 0.9), Schedule(0.2, 0.8)

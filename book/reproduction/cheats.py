@@ -202,7 +202,7 @@ def _mean(values: list[Tensor], digits: int) -> list | float:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
               default=Path("data/results/cheats.json"), help="The file to write.")
 def command(output: Path) -> None:
-    """Eight agents on digits, one of which cheats, all choices of how."""
+    """Eight agents on digits, one of which cheats."""
     try:
         save(record(progress=True), output)
     except OSError as error:

@@ -61,7 +61,7 @@ def save(found: dict, path: str | os.PathLike) -> None:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
               default=Path("data/results/company.json"), help="The file to write.")
 def command(output: Path) -> None:
-    """One to four of five agents with wrong labels, on digits (two minutes)."""
+    """Wrong labels of one to four agents of five."""
     try:
         save(record(), output)
     except OSError as error:

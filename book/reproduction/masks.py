@@ -62,7 +62,7 @@ def save(found: dict, path: str | os.PathLike) -> None:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
               default=Path("data/results/masks.json"), help="The file to write.")
 def command(output: Path) -> None:
-    """What masks keep of real sums of updates (five minutes on one thread)."""
+    """What masks keep of real sums of updates."""
     try:
         save(record(), output)
     except OSError as error:
