@@ -89,8 +89,6 @@ def _picture(data: dict) -> str:
     if text := data.get("image/svg+xml"):
         code = base64.b64encode(text.encode()).decode()
         return f"data:image/svg+xml;base64,{code}"
-    if code := data.get("image/png"):
-        return "data:image/png;base64," + code.replace("\n", "")
     return ""
 
 

@@ -17,13 +17,48 @@ from repository import pages, web_url
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
 TITLE = "(a-demo)=\n# A demo"
-EXERCISE = """## Summary\n\n## Exercises
+QUESTION = """```{quiz} Is it so?
+- No.
+  It is.
++ Yes.
+  It is.
+```
 
-```{exercise} Easy
+"""
+EXERCISE = f"""## Summary\n\n## Quiz
+
+{QUESTION * 3}
+## Exercises
+
+```{{exercise}}
+:label: ex-two
+
+**Hard.** Who?
+```
+
+```{{solution}} ex-two
+:class: dropdown
+
+All.
+```
+
+```{{exercise}}
+:label: ex-three
+
+**Medium, code.** How?
+```
+
+```{{solution}} ex-three
+:class: dropdown
+
+So.
+```
+
+""" + """```{exercise} Easy
 :nonumber:
 :label: ex-one
 
-Why?
+**Easy.** Why?
 ```
 
 ```{solution} ex-one
@@ -149,7 +184,7 @@ SPOILED = {
     "no section Summary": put(("cells", 4), "source",
                               EXERCISE.replace("## Summary", "")),
     "ex-one must be an exercise with a solution": put(
-        ("cells", 4), "source", EXERCISE.split("```{solution}")[0],
+        ("cells", 4), "source", EXERCISE.rpartition("```{solution}")[0],
     ),
     "not folded away": put(("cells", 4), "source",
                            EXERCISE.replace(":class: dropdown\n", "")),
@@ -168,7 +203,7 @@ def test_a_fault_is_found(demo, fault):
 def test_only_a_page_of_reference_needs_no_summary_and_no_exercises(demo):
     notebook = nbformat.read(demo, 4)
     notebook.cells[4].source = "The end."
-    assert len(faults(notebook)) == 2
+    assert len(faults(notebook)) == 4  # no summary, no quiz, no exercises
     notebook.metadata["fairfl"]["kind"] = "reference"
     assert faults(notebook) == []
 
