@@ -209,6 +209,14 @@ def moves(notebook) -> Iterator[str]:
     yield "nothing to move or to step through (explorable-..., figures.stepper)"
 
 
+def fences(notebook) -> Iterator[str]:
+    """Markdown takes no backtick into the first line of a fence of backticks."""
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            for found in re.findall(r"^ *`{3,}[^`\n]+`.*$", cell.source, re.MULTILINE):
+                yield f"cell {number} does not open {found[:30]!r}: take ::: for it"
+
+
 def sharp(notebook) -> Iterator[str]:
     for number, cell in enumerate(notebook.cells):
         if any("image/png" in output.get("data", {})
@@ -217,4 +225,4 @@ def sharp(notebook) -> Iterator[str]:
 
 
 CHECKS = (bare_references, findings, quizzes, exercises, open_code, printed, moves,
-          sharp)
+          fences, sharp)

@@ -168,6 +168,7 @@ SPOILED = {
     "prints 9 lines": printing("1\n" * 9),
     "prints a line of 81 characters": printing("1" * 81),
     "nothing to move": still,
+    "does not open '```{note} {xu}`": added("```{note} {xu}`Fig. 1`\n\nSo.\n```"),
     "shows a PNG": png,
 }
 

@@ -708,7 +708,7 @@ def unnamed(browser) -> list[str]:
             e => !e.getAttribute("role")
                 || !e.querySelector(":scope > title")?.textContent);
         const mute = [...document.querySelectorAll(".handle")].filter(
-            e => e.tabIndex != 0 || !/^update of agent \\d, \\(.*\\)$/
+            e => e.tabIndex != 0 || !/^[a-z0-9 ]+, \\(.*\\)$/
                 .test(e.getAttribute("aria-label")));
         return [...bad, ...mute].map(
             e => `has no name: ${e.outerHTML.slice(0, 60)}`);""")

@@ -84,7 +84,8 @@ def images(browser) -> list[str]:
 
 def phone(browser) -> list[str]:
     """What a phone's screen cuts off; what scrolls within its own frame (code, tables,
-    formulas) is fine."""
+    formulas) is fine, and so are shapes that their drawing clips, and the hidden copies
+    of formulas that screen readers take."""
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
     try:
         return browser.execute_script("""
@@ -94,6 +95,8 @@ def phone(browser) -> list[str]:
                     || (e.tagName != "ARTICLE" && scrolls(e.parentElement)));
             const wide = [...document.querySelectorAll("article *")].filter(
                 e => e.checkVisibility() && !scrolls(e.parentElement)
+                    && !e.closest("mjx-assistive-mml")
+                    && (!e.ownerSVGElement || e.tagName == "text")
                     && e.getBoundingClientRect().right > width + 1);
             const page = document.documentElement.scrollWidth > width
                 ? ["the page scrolls sideways"] : [];

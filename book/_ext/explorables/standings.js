@@ -21,7 +21,7 @@
     const least = Math.min(...all), most = Math.max(...all), pad = Math.max(0.06 * (most - least), 0.05);
     const x = (at) => LEFT + 8 + ((at - least + pad) / (most - least + 2 * pad)) * (RIGHT - LEFT - 16);
     const bottom = TOP + rows.length * ROW;
-    const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${bottom + 42}`, role: "img" });
+    const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${bottom + 48}`, role: "img" });
     svg("title", {}, root, `${title}: ${rows.map(([name, , mean, , , word]) => `${name} ${mean === null ? "" : number(mean, 1)} ${word}`).join(", ")}`);
     svg("text", { x: 0, y: 15, class: "strong" }, root, title);
     for (const [at, digits] of all.length ? ticks(least - pad, most + pad) : []) {
