@@ -127,7 +127,8 @@ def measured(mechanism, participation=None):
                     "server": last.server.norm()[None]}
 
 
-NAMED = {name: mechanisms.build(name) for name in mechanisms.MECHANISMS}
+NAMED = {name: mechanisms.build(name) for name in mechanisms.MECHANISMS
+         if name in STORED}  # later ones came after absence
 NAMED |= {"guarded": Guarded(others=True, news=True, crowding=8.0),
           "rr last": RR(last_round=2),
           "cgsv sampled": CGSV(valuation="sampled", permutations=8)}

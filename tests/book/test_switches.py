@@ -41,6 +41,8 @@ def test_the_switched_chapters_are_found():
         "accuracy_and_fairness": 2,
         "altruism": 1,
         "is_it_fair": 1,
+        "learning_together": 1,
+        "the_idea_in_ten_minutes": 1,
         "the_whole_mechanism": 1,
         "what_fairness_costs": 4,
         "what_the_agents_receive": 2,

@@ -173,10 +173,10 @@ def test_a_node_that_restarts_keeps_its_model(mechanism, tmp_path):
     found.start(nodes, num_rounds=4)
     history = simulated(mechanism, 4)
     files = [torch.load(path) for path in tmp_path.glob("*.pt")]
-    held = sorted((file["model"] for file in files), key=lambda w: w.sum())
-    wanted = sorted(history.last.models, key=lambda w: w.sum())
+    held = torch.stack([file["model"] for file in files])
+    apart = torch.cdist(held, history.last.models)  # which file is whose is not said
     assert len(files) == N
-    torch.testing.assert_close(torch.stack(held), torch.stack(wanted))
+    assert (apart.min(0).values < 1e-6).all() and (apart.min(1).values < 1e-6).all()
 
 
 @pytest.mark.parametrize("mechanism, again", [(mechanisms.CGSV(), "w_0"),
