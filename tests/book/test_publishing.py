@@ -46,7 +46,7 @@ class Project:
         for name in ("Makefile", "_config.yml", ".gitignore", "requirements.txt",
                      "book/references.bib"):
             shutil.copy(ROOT / name, self.root / name)
-        for name in ("data", "book/images"):  # what the pages show of records
+        for name in ("data", "book/images", "book/reproduction"):  # of records
             (self.root / name).symlink_to(ROOT / name)
         (self.root / "_toc.yml").write_text(TOC)
         (self.root / "book" / "intro.md").write_text("# Preface\n\n{doc}`demo`")
