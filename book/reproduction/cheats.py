@@ -4,14 +4,12 @@ of what it does, how much of it, and what the server does about it.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import click
 import torch
 from torch import Tensor, nn
 
 import fairfl
-from book.reproduction.hospitals import save
+from book.reproduction import recording
 from fairfl import attacks, cgsv, datasets, partition, rewards
 from fairfl.attacks import Attack, Sight
 from fairfl.datasets import Data
@@ -183,28 +181,15 @@ def record(progress: bool = False) -> dict:
     for kind, degree, attack in tqdm(list(choices()), disable=not progress):
         for guard in GUARDS:
             each = [measure(data, attack, guard, seed) for seed in SEEDS]
-            runs[f"{kind}/{degree}/{guard}"] = {
-                name: _mean([one[name] for one in each], 1 if name == "accuracy" else 3)
-                for name in each[0]}
+            runs[f"{kind}/{degree}/{guard}"] = recording.means(each)
     degrees: dict[str, list[str]] = {}
     for kind, degree, _ in choices():
         degrees.setdefault(kind, []).append(degree)
     return {"versions": {"fairfl": fairfl.__version__}, "data": data.sha256,
             "kinds": degrees, "guards": list(GUARDS), "seeds": SEEDS,
-            "rounds": ROUNDS, "alone": _mean(alone, 1), "runs": runs}
+            "rounds": ROUNDS, "alone": recording.mean(alone, 1), "runs": runs}
 
 
-def _mean(values: list[Tensor], digits: int) -> list | float:
-    return torch.stack(values).double().mean(0).round(decimals=digits).tolist()
-
-
-@click.command("cheats")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
-              default=Path("data/results/cheats.json"), help="The file to write.")
-def command(output: Path) -> None:
-    """Eight agents on digits, one of which cheats."""
-    try:
-        save(record(progress=True), output)
-    except OSError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {output}")
+command = recording.command(
+    "cheats", "Eight agents on digits, one of which cheats.",
+    lambda: record(progress=True))

@@ -2,19 +2,14 @@
 labels, for the chapter "The whole mechanism". Does the server tell them apart?
 """
 
-import json
-import os
 from dataclasses import replace
-from pathlib import Path
 
-import click
 import torch
 
 import fairfl
-from book.reproduction import experiments
+from book.reproduction import experiments, recording
 from fairfl import datasets, runs
 from fairfl.datasets import Data
-from fairfl.runs.files import write_whole
 
 AGENTS = 5
 BAD = (1, 2, 3, 4)  # agents with wrong labels, the first ones
@@ -49,21 +44,5 @@ def record() -> dict:
                      for bad in BAD for seed in SEEDS}}
 
 
-def save(found: dict, path: str | os.PathLike) -> None:
-    """Write the record as JSON, a line for each run; whole or not at all."""
-    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(run)}"
-                       for name, run in found["runs"].items())
-    head = json.dumps({name: part for name, part in found.items() if name != "runs"})
-    write_whole(Path(path), f'{head[:-1]},\n"runs": {{\n{lines}\n}}}}\n')
-
-
-@click.command("company")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
-              default=Path("data/results/company.json"), help="The file to write.")
-def command(output: Path) -> None:
-    """Wrong labels of one to four agents of five."""
-    try:
-        save(record(), output)
-    except OSError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {output}")
+command = recording.command(
+    "company", "Wrong labels of one to four agents of five.", lambda: record())

@@ -2,25 +2,21 @@
 how many images each has, how many labels are wrong, and how altruistic the server is.
 """
 
-import json
 import math
-import os
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 
-import click
 import torch
 from torch import Tensor
 
 import fairfl
+from book.reproduction import recording
 from fairfl import datasets, models, partition
 from fairfl.datasets import Data
 from fairfl.federation import Federation
 from fairfl.mechanisms import CGSV, Mechanism, Standalone
 from fairfl.partition import Agent
 from fairfl.randomness import generator
-from fairfl.runs.files import write_whole
 from fairfl.schedules import Schedule
 from fairfl.training import LocalTraining
 
@@ -95,38 +91,17 @@ def record(progress: bool = False) -> dict:
 
     data = datasets.load("digits")
     by_seed = [alone(data, seed) for seed in SEEDS]
-    found = {"/".join(key): _mean([torch.tensor(one[key]) for one in by_seed], 1)
-             for key in by_seed[0]}
+    found = {"/".join(key): recording.mean(
+                [torch.tensor(one[key]) for one in by_seed], 1) for key in by_seed[0]}
     runs = {}
     for kinds, beta in tqdm(list(choices()), disable=not progress, unit="choice"):
         each = [measure(data, kinds, beta, seed) for seed in SEEDS]
-        runs["/".join([*kinds, f"{beta:g}"])] = {
-            name: _mean([one[name] for one in each], 1 if name == "accuracy" else 3)
-            for name in each[0]}
+        runs["/".join([*kinds, f"{beta:g}"])] = recording.means(each)
     return {"versions": {"fairfl": fairfl.__version__}, "data": data.sha256,
             "names": NAMES, "kinds": KINDS, "betas": [f"{beta:g}" for beta in BETAS],
             "seeds": SEEDS, "rounds": SHOWN, "alone": found, "runs": runs}
 
 
-def _mean(values: list[Tensor], digits: int) -> list | float:
-    return torch.stack(values).double().mean(0).round(decimals=digits).tolist()
-
-
-def save(found: dict, path: str | os.PathLike) -> None:
-    """Write the record as JSON, a line for each choice; whole or not at all."""
-    runs = ",\n".join(f"{json.dumps(name)}: {json.dumps(run)}"
-                      for name, run in found["runs"].items())
-    head = json.dumps({name: part for name, part in found.items() if name != "runs"})
-    write_whole(Path(path), f'{head[:-1]},\n"runs": {{\n{runs}\n}}}}\n')
-
-
-@click.command("hospitals")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
-              default=Path("data/results/hospitals.json"), help="The file to write.")
-def command(output: Path) -> None:
-    """Three hospitals on digits, all choices of them."""
-    try:
-        save(record(progress=True), output)
-    except OSError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {output}")
+command = recording.command(
+    "hospitals", "Three hospitals on digits, all choices of them.",
+    lambda: record(progress=True))

@@ -2,18 +2,12 @@
 gradients": cos(mask(u, q), u) over q / D, for sums of updates of the label-noise runs.
 """
 
-import json
-import os
-from pathlib import Path
-
-import click
 import torch
 from torch import Tensor
 
 import fairfl
-from book.reproduction import experiments
+from book.reproduction import experiments, recording
 from fairfl import datasets, runs
-from fairfl.runs.files import write_whole
 
 DATASETS = ("digits", "mnist")
 ROUNDS = (1, 10, 30)  # whose sums are kept
@@ -50,21 +44,5 @@ def record() -> dict:
             "curves": curves}
 
 
-def save(found: dict, path: str | os.PathLike) -> None:
-    """Write the record as JSON, a line for each curve; whole or not at all."""
-    curves = ",\n".join(f"{json.dumps(name)}: {json.dumps(values)}"
-                        for name, values in found["curves"].items())
-    head = json.dumps({name: part for name, part in found.items() if name != "curves"})
-    write_whole(Path(path), f'{head[:-1]},\n"curves": {{\n{curves}\n}}}}\n')
-
-
-@click.command("masks")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False),
-              default=Path("data/results/masks.json"), help="The file to write.")
-def command(output: Path) -> None:
-    """What masks keep of real sums of updates."""
-    try:
-        save(record(), output)
-    except OSError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {output}")
+command = recording.command(
+    "masks", "What masks keep of real sums of updates.", lambda: record(), "curves")
