@@ -127,27 +127,33 @@ class OwnUpdates(Dense):
 
 
 class CatchUp(Dense):
-    """Who is served gets the server's model, the others nothing.
+    """Who is served gets the server's model, the others what `rest` gives them.
 
     Args:
         models: (N, D), w_{i,t-1}.
         server: (D,), w_t.
         served: (N,) bool.
+        rest: None: nothing.
     """
 
-    def __init__(self, models: Tensor, server: Tensor, served: Tensor) -> None:
+    def __init__(self, models: Tensor, server: Tensor, served: Tensor,
+                 rest: Reward | None = None) -> None:
         self.models, self.server, self.served = models, server, served
-        self.kept = served * len(server)
+        self.rest = rest or Nothing(server, len(models))
+        self.kept = torch.where(served, len(server), self.rest.kept)
 
     def row(self, i: int) -> Tensor:
-        return self.served[i] * (self.server - self.models[i])
+        return self.server - self.models[i] if self.served[i] else self.rest.row(i)
 
     def add_to(self, models: Tensor) -> None:
-        for i in self.served.nonzero().flatten().tolist():
-            models[i] = self.server  # to the bit; adding row(i) may miss it
+        for i, served in enumerate(self.served.tolist()):
+            if served:
+                models[i] = self.server  # to the bit; adding row(i) may miss it
+            elif self.rest.kind(i) != "nothing":
+                models[i] += self.rest.row(i)
 
     def kind(self, i: int) -> str:
-        return "model" if self.served[i] else "nothing"
+        return "model" if self.served[i] else self.rest.kind(i)
 
 
 class Own(Dense):
@@ -166,29 +172,3 @@ class Own(Dense):
 
     def kind(self, i: int) -> str:
         return "vector"
-
-
-class Either(Dense):
-    """One reward for those agents, (N,) bool, and another for the rest."""
-
-    def __init__(self, those: Tensor, reward: Reward, rest: Reward) -> None:
-        self.those = those
-        self.rewards = [reward if here else rest for here in those.tolist()]
-        self.kept = torch.where(those, reward.kept, rest.kept)
-
-    def row(self, i: int) -> Tensor:
-        return self.rewards[i].row(i)
-
-    def add_to(self, models: Tensor) -> None:
-        for reward in dict.fromkeys(self.rewards):
-            some = models.clone()
-            reward.add_to(some)
-            for i, own in enumerate(self.rewards):
-                if own is reward:
-                    models[i] = some[i]
-
-    def kind(self, i: int) -> str:
-        return self.rewards[i].kind(i)
-
-    def sparse(self, i: int) -> tuple[Tensor, Tensor]:
-        return self.rewards[i].sparse(i)

@@ -1,16 +1,15 @@
 """Fair gradient rewards, Xu et al. (2021), Sec. 3.4. Chapter "The whole mechanism"."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from fairfl import _checks, approximation, cgsv, rewards
 from fairfl.downloads import Sparsified, sparsify
-from fairfl.mechanisms.base import SCALINGS, Mechanism, Round, Setting, State, Step
+from fairfl.mechanisms.base import SCALINGS, Round, Setting, State, Step
+from fairfl.mechanisms.importance import Importance
 from fairfl.randomness import derived_seed
 from fairfl.shapley import check_limit
 
@@ -18,7 +17,7 @@ VALUATIONS = ("cosine", "first_order", "sampled", "exact")
 
 
 @dataclass(frozen=True)
-class CGSV(Mechanism):
+class CGSV(Importance):
     """Value each update by its cosine to the sum, pay with a sparsified sum.
 
     In round t the server sums the normalised updates with the weights r_{t-1}, eq. (1),
@@ -59,7 +58,6 @@ class CGSV(Mechanism):
     valuation: str = "cosine"
     permutations: int = 600
     sampling_seed: int = 0
-    shares: ClassVar[tuple[str, ...]] = ("weights", "average")
 
     def __post_init__(self) -> None:
         _checks.positive(infinite=True, beta=self.beta)
@@ -103,19 +101,6 @@ class CGSV(Mechanism):
         reward = self.pay(total, rewards.quality(r, self.beta), setting)  # eq. (5)
         log = {"weights": state["weights"], "psi": psi, "r": r, "q": reward.kept}
         return new, Step(total, reward, log if phi is None else log | {"phi": phi})
-
-    def standing(self, state: State, t: int) -> Mapping[str, Tensor]:
-        return {"r": state["weights"]}
-
-    def merged(self, state: State, part: State, present: Tensor) -> State:
-        new = super().merged(state, part, present)
-        # Who was not there when the first values were taken goes on from its r_0
-        begun = part["average"].any()
-        return new | {"average": new["weights"]} if begun else new
-
-    def moved(self, state: State, old: Setting, new: Setting) -> State:
-        begun = state["average"].any()
-        return super().moved(state, old, new) if begun else self.init(new)
 
     def factors(self, lengths: Tensor, gamma: float) -> Tensor:
         """What updates of these lengths are multiplied by, (N,) float64: eq. (1)."""

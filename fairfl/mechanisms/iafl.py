@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fairfl import _checks, rewards
 from fairfl.mechanisms.base import Mechanism, Round, Setting, State, Step, weighted_sum
-from fairfl.payments import CatchUp, Either, Own
+from fairfl.payments import CatchUp, Own
 from fairfl.randomness import generator
 
 CONTRIBUTIONS = ("sizes", "classes")
@@ -68,9 +68,8 @@ class IAFL(Mechanism):
             return weighted_sum(round.updates, shares[i]).to(round.updates)
 
         whole = torch.full((n,), setting.dimension)
-        reward = Either(recovered,
-                        CatchUp(round.models, round.server + total, recovered),
-                        Own(mean, whole))
+        reward = CatchUp(
+            round.models, round.server + total, recovered, Own(mean, whole))
         log = {"rate": rate, "count": count, "recovered": recovered.long(),
                "weights": weights, "q": whole}
         return state, Step(total, reward, log)

@@ -89,10 +89,11 @@ class Lin(Mechanism):
             new["m"] = state["m"] + (value - state["m"]) / new["rounds"]
             new |= self._stage(state, value, t, setting)
         rate = self.rates(new["m"])
-        drawn = self._drawn(rate, t + 1, setting.keys)
-        served = torch.ones_like(drawn) if exploring else drawn
+        everybody = torch.ones_like(serves)
+        new["serves"] = (everybody if new["exploring"]
+                         else self._drawn(rate, t + 1, setting.keys))
+        served = everybody if exploring else new["serves"]
         new["held"] = torch.where(served, t, state["held"])
-        new["serves"] = torch.ones_like(drawn) if new["exploring"] else drawn
         reward = CatchUp(round.models, round.server + total, served)
         log = {"value": new["m"], "rate": rate, "weights": weights,
                "staleness": t - new["held"], "q": reward.kept}

@@ -1,21 +1,20 @@
 """Robust and fair federated learning, RFFL (Xu and Lyu, 2021). Chapter "What came
 after"."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from fairfl import _checks, cgsv, rewards
 from fairfl.downloads import sparsify
-from fairfl.mechanisms.base import Mechanism, Round, Setting, State, Step
+from fairfl.mechanisms.base import Round, Setting, State, Step
+from fairfl.mechanisms.importance import Importance
 from fairfl.payments import Own
 
 
 @dataclass(frozen=True)
-class RFFL(Mechanism):
+class RFFL(Importance):
     """The elder twin of `CGSV`: clipped updates, reputations, and a mask a tensor.
 
     With u_i = Delta w_i min(1, Gamma / |Delta w_i|), u_N = sum_i r_i u_i and psi_i =
@@ -43,7 +42,6 @@ class RFFL(Mechanism):
     threshold: float = 1 / 3
     grace: int = 10
     keep_own: bool = True
-    shares: ClassVar[tuple[str, ...]] = ("weights", "average")
 
     def __post_init__(self) -> None:
         _checks.within(0, 1, alpha=self.alpha, threshold=self.threshold)
@@ -91,16 +89,3 @@ class RFFL(Mechanism):
         second = r[reputable].topk(2).values[-1].item()
         stays = reputable & (r >= min(self.threshold / left, second))
         return average * stays, stays
-
-    def standing(self, state: State, t: int) -> Mapping[str, Tensor]:
-        return {"r": state["weights"]}
-
-    def merged(self, state: State, part: State, present: Tensor) -> State:
-        new = super().merged(state, part, present)
-        # Who was not there when the first values were taken goes on from its share
-        begun = part["average"].any()
-        return new | {"average": new["weights"]} if begun else new
-
-    def moved(self, state: State, old: Setting, new: Setting) -> State:
-        begun = state["average"].any()
-        return super().moved(state, old, new) if begun else self.init(new)
