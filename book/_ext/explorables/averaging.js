@@ -2,7 +2,7 @@
  * chapter "Learning together" computes the same in Python. */
 (() => {
   "use strict";
-  const { COLOURS, svg, html, number, apart, enhance, slider, player, live } = window.fairflExplorables;
+  const { COLOURS, svg, number, apart, enhance, slider, choice, player, live } = window.fairflExplorables;
   const NAMES = ["A", "B"], ROUNDS = 20, RATE = 0.3, GAMMA = 0.3, DECAY = 0.85, START = [0.2, -1.1];
   const VALLEYS = [ // where the loss of each is least, and how it rises: xx, xy, yy
     { at: [-0.9, 0.4], rise: [1, 0.3, 0.4] },
@@ -122,16 +122,12 @@
     const showRound = player(controls, "round", { first: 0, last: ROUNDS, delay: 350 }, (t) => change({ t }));
     const showSteps = slider(controls, "local steps in a round", { min: 1, max: 20, step: 1 }, (steps) => change({ steps }));
     const showShare = slider(controls, "share of A's data", { min: 0.1, max: 0.9, step: 0.1 }, (share) => change({ share }));
-    const row = html("label", {}, controls);
-    html("span", {}, row, "length of the updates");
-    const select = html("select", {}, row);
-    for (const [value, text] of Object.entries(LENGTHS)) html("option", { value }, select, text);
-    select.addEventListener("change", () => change({ lengths: select.value }));
+    const showLengths = choice(controls, "length of the updates", Object.entries(LENGTHS), (lengths) => change({ lengths }));
     return (state, result) => {
       showRound(state.t, `${state.t}`);
       showSteps(state.steps, `${state.steps}`);
       showShare(state.share, `${number(100 * state.share, 0)} %`);
-      select.value = state.lengths;
+      showLengths(state.lengths);
       return [[map(state, result), chart(state, result)], inWords(state, result)];
     };
   }

@@ -2,7 +2,7 @@
  * what the server does about it. The record is in cheats_data.js, which the build writes from data/results/cheats.json. */
 (() => {
   "use strict";
-  const { COLOURS, html, svg, number, enhance, slider, live, cheats } = window.fairflExplorables;
+  const { COLOURS, svg, number, enhance, slider, choice, live, cheats } = window.fairflExplorables;
   const OTHERS = 7, BLUE = COLOURS[0], RED = COLOURS[1];
   const WIDTH = 360, HEIGHT = 220, TOP = 34, BOTTOM = 180, LEFT = 42, RIGHT = 346, ROW = 26;
   const GUARDS = { none: "none", others: "others: not its own part", news: "news: not what it was sent",
@@ -73,20 +73,13 @@
   }
 
   function build(controls, change) {
-    function choice(text, options, chosen) {
-      const row = html("label", {}, controls);
-      html("span", {}, row, text);
-      const select = html("select", {}, row);
-      for (const [value, label] of options) html("option", { value }, select, label);
-      select.addEventListener("change", () => change(chosen(select.value)));
-      return select;
-    }
-    const kinds = choice("Agent 3 does", Object.keys(cheats.kinds).map((kind) => [kind, kind]), (kind) => ({ kind }));
+    const showKind = choice(controls, "Agent 3 does", Object.keys(cheats.kinds).map((kind) => [kind, kind]), (kind) => change({ kind }));
     const showDegree = slider(controls, "how much", { min: 0, max: 3, step: 1 }, (degree) => change({ degree }));
-    const guards = choice("The server corrects", cheats.guards.map((guard) => [guard, GUARDS[guard]]), (guard) => ({ guard }));
+    const showGuard = choice(controls, "The server corrects", cheats.guards.map((guard) => [guard, GUARDS[guard]]),
+      (guard) => change({ guard }));
     return (state, result) => {
-      kinds.value = state.kind;
-      guards.value = state.guard;
+      showKind(state.kind);
+      showGuard(state.guard);
       showDegree(state.degree, result.text || "it does not cheat");
       return [[path(result), bars(result)], inWords(state, result)];
     };

@@ -2,7 +2,7 @@
  * record is in hospitals_data.js, which the build writes from data/results/hospitals.json. */
 (() => {
   "use strict";
-  const { COLOURS, html, svg, number, enhance, live, hospitals } = window.fairflExplorables;
+  const { COLOURS, svg, number, enhance, choice, live, hospitals } = window.fairflExplorables;
   const WIDTH = 360, ROW = 30, LEFT = 30, RIGHT = 296;
   const ALTRUISM = { 1: "little (β = 1)", 5: "more (β = 5)", inf: "all alike (β = ∞)" };
 
@@ -41,22 +41,15 @@
   }
 
   function build(controls, change) {
-    function choice(text, options, chosen) {
-      const row = html("label", {}, controls);
-      html("span", {}, row, text);
-      const select = html("select", {}, row);
-      for (const [value, label] of options) html("option", { value }, select, label);
-      select.addEventListener("change", () => change(chosen(select.value)));
-      return select;
-    }
     const kinds = Object.entries(hospitals.kinds).map(([kind, [images, wrong]]) =>
       [kind, `${images} images, ${wrong ? `${100 * wrong} % of the labels wrong` : "all labels right"}`]);
-    const selects = hospitals.names.map((name, k) => choice(`Hospital ${name}`, kinds,
-      (kind) => (state) => ({ kinds: state.kinds.map((old, j) => (j === k ? kind : old)) })));
-    const altruism = choice("Altruism of the server", hospitals.betas.map((beta) => [beta, ALTRUISM[beta]]), (beta) => ({ beta }));
+    const shows = hospitals.names.map((name, k) => choice(controls, `Hospital ${name}`, kinds,
+      (kind) => change((state) => ({ kinds: state.kinds.map((old, j) => (j === k ? kind : old)) }))));
+    const showBeta = choice(controls, "Altruism of the server", hospitals.betas.map((beta) => [beta, ALTRUISM[beta]]),
+      (beta) => change({ beta }));
     return (state, result) => {
-      selects.forEach((select, k) => { select.value = state.kinds[k]; });
-      altruism.value = state.beta;
+      shows.forEach((show, k) => show(state.kinds[k]));
+      showBeta(state.beta);
       const shown = [
         bars("Value of each", result.value, 1, result.value.map((at) => number(at, 2))),
         bars("Part of the sum that it downloads", result.share, 1, result.share.map(percent)),

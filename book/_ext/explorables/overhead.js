@@ -2,7 +2,7 @@
  * tests compare the two, and the counts of the networks with PyTorch's. */
 (() => {
   "use strict";
-  const { COLOURS, html, svg, number, enhance, slider, live } = window.fairflExplorables;
+  const { COLOURS, svg, number, enhance, slider, choice, live } = window.fairflExplorables;
   const PERMUTATIONS = 10, SIZE = 600; // of ECI beyond five agents; samples of an agent
   const NETWORKS = { // parameters, multiplications for one sample, and to train on it
     "MNIST, 104,242 parameters": [104242, 4635856, 13389168],
@@ -65,14 +65,13 @@
   }
 
   function build(controls, change) {
-    const row = html("label", {}, controls), select = (html("span", {}, row, "Network"), html("select", {}, row));
-    for (const name of Object.keys(NETWORKS)) html("option", { value: name }, select, name);
-    select.addEventListener("change", () => change({ network: select.value }));
+    const names = Object.keys(NETWORKS).map((name) => [name, name]);
+    const showNetwork = choice(controls, "Network", names, (network) => change({ network }));
     const showN = slider(controls, "agents N", { min: 2, max: 30, step: 1 }, (N) => change({ N }));
     const showV = slider(controls, "validation samples V", { min: 2, max: 4, step: 0.05 }, (at) => change({ V: Math.round(10 ** at) }));
     const showE = slider(controls, "local epochs E", { min: 1, max: 5, step: 1 }, (E) => change({ E }));
     return (state, result) => {
-      select.value = state.network;
+      showNetwork(state.network);
       showN(state.N, `${state.N}`);
       showV(Math.log10(state.V), state.V.toLocaleString("en-US"));
       showE(state.E, `${state.E}`);

@@ -59,6 +59,17 @@
     };
   }
 
+  /** A choice below `controls` among `options`, pairs of a value and its words, that tells `change` the value. The answer
+   * sets what is chosen. */
+  function choice(controls, text, options, change) {
+    const row = html("label", {}, controls);
+    html("span", {}, row, text);
+    const select = html("select", {}, row);
+    for (const [value, words] of options) html("option", { value }, select, words);
+    select.addEventListener("change", () => change(select.value));
+    return (value) => { select.value = value; };
+  }
+
   const STILL = window.matchMedia("(prefers-reduced-motion: reduce)");
 
   /** A Play button and a slider over the steps `first` to `last`, both told to `change`; plays once by itself when it
@@ -167,6 +178,6 @@
     } });
   }
 
-  Object.assign(window.fairflExplorables, { COLOURS, set, html, svg, label, number, enhance, slider, player, apart,
+  Object.assign(window.fairflExplorables, { COLOURS, set, html, svg, label, number, enhance, slider, choice, player, apart,
     drag, live });
 })();

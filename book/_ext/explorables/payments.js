@@ -3,7 +3,7 @@
  * which the build writes from data/results/masks.json. */
 (() => {
   "use strict";
-  const { COLOURS, html, svg, number, enhance, slider, live, payments } = window.fairflExplorables;
+  const { COLOURS, svg, number, enhance, slider, choice, live, payments } = window.fairflExplorables;
   const NAMES = ["A", "B", "C"], LEAST = 0.01;
   const UPDATES = Object.keys(payments.curves);
   const WIDTH = 360, HEIGHT = 290, TOP = 14, BOTTOM = 244, LEFT = 44, RIGHT = 346;
@@ -77,15 +77,11 @@
     const shows = NAMES.map((name, i) => slider(controls, `importance of ${name}`, { min: LEAST, max: 1, step: LEAST },
       (at) => change((state) => ({ parts: state.parts.map((part, k) => (k === i ? at : part)) }))));
     const showBeta = slider(controls, "altruism β", { min: -1, max: 2, step: 0.05 }, (at) => change({ beta: 10 ** at }));
-    const row = html("label", {}, controls);
-    html("span", {}, row, "whose sum");
-    const select = html("select", {}, row);
-    for (const update of UPDATES) html("option", { value: update }, select, named(update));
-    select.addEventListener("change", () => change({ update: select.value }));
+    const showUpdate = choice(controls, "whose sum", UPDATES.map((update) => [update, named(update)]), (update) => change({ update }));
     return (state, result) => {
       shows.forEach((show, i) => show(state.parts[i], `${number(result.r[i], 2)} of all`));
       showBeta(Math.log10(state.beta), says(state.beta));
-      select.value = state.update;
+      showUpdate(state.update);
       return [[bars, curves].map((panel) => panel(state, result)), inWords(state, result)];
     };
   }

@@ -2,7 +2,7 @@
  * downloads. The numbers are those of book.theory.three_uploads, the rules those of fairfl.mechanisms; the tests compare. */
 (() => {
   "use strict";
-  const { COLOURS, html, svg, number, enhance, range, sum, live } = window.fairflExplorables;
+  const { COLOURS, svg, number, enhance, range, sum, choice, live } = window.fairflExplorables;
   const NAMES = ["A", "B", "C"], SIZES = [160, 40, 160], ROUND = 20, LR = 0.2, GAMMA = 0.5, ALPHA = 0.95, D = 6;
   const UPLOADS = [[0.4, 0.3, 0.2, 0.1, 0, 0.1], [0.2, 0.2, 0.1, 0, -0.1, 0]];
   const CASES = { // worth: accuracy of the models of nobody, C, B, BC, A, AC, AB, ABC
@@ -119,17 +119,13 @@
   }
 
   function build(controls, change) {
-    function choice(text, options, chosen) {
-      const row = html("label", {}, controls), select = (html("span", {}, row, text), html("select", {}, row));
-      for (const [value, label] of options) html("option", { value }, select, label);
-      select.addEventListener("change", () => change(chosen(select.value)));
-      return select;
-    }
-    const method = choice("Method", Object.keys(RULES).map((name) => [name, name]), (name) => ({ method: name }));
-    const labels = choice("Labels of hospital C", [["half wrong", "half of them wrong"], ["right", "all right"]], (at) => ({ labels: at }));
+    const names = Object.keys(RULES).map((name) => [name, name]);
+    const showMethod = choice(controls, "Method", names, (method) => change({ method }));
+    const showLabels = choice(controls, "Labels of hospital C", [["half wrong", "half of them wrong"], ["right", "all right"]],
+      (labels) => change({ labels }));
     return (state, result) => {
-      method.value = state.method;
-      labels.value = state.labels;
+      showMethod(state.method);
+      showLabels(state.labels);
       return [[above, below].map((panel) => panel(state, result)), inWords(state, result)];
     };
   }

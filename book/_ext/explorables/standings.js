@@ -2,7 +2,7 @@
  * build writes from the records with book.reproduction.pages.standings. */
 (() => {
   "use strict";
-  const { COLOURS, html, svg, number, enhance, live, standings } = window.fairflExplorables;
+  const { COLOURS, html, svg, number, enhance, choice, live, standings } = window.fairflExplorables;
   const WIDTH = 400, ROW = 24, TOP = 26, LEFT = 96, RIGHT = 388;
   const LOOK = { leads: COLOURS[0], "not told apart": "#555555", behind: COLOURS[1] };
 
@@ -50,16 +50,10 @@
   function build(controls, change) {
     const choices = { column: ["Data, agents, partition", standings.columns], quantity: ["Quantity", standings.quantities],
       convention: ["Accuracy of the models", standings.conventions] };
-    const selects = Object.entries(choices).map(([name, [text, options]]) => {
-      const row = html("label", {}, controls);
-      html("span", {}, row, text);
-      const select = html("select", {}, row);
-      for (const [value, label] of Object.entries(options)) html("option", { value }, select, label);
-      select.addEventListener("change", () => change({ [name]: select.value }));
-      return [name, select];
-    });
+    const shows = Object.entries(choices).map(([name, [text, options]]) =>
+      [name, choice(controls, text, Object.entries(options), (value) => change({ [name]: value }))]);
     return (state, { rows, words }) => {
-      for (const [name, select] of selects) select.value = state[name];
+      for (const [name, show] of shows) show(state[name]);
       return [[points(standings.quantities[state.quantity], rows)], html("span", {}, null, words).innerHTML];
     };
   }
