@@ -71,22 +71,9 @@ def browser():
         pytest.skip("needs Chromium and chromedriver")
     if not OFFLINE.is_dir():
         pytest.skip("needs a book built with npm: these pages load MathJax from a CDN")
-    from selenium import webdriver
+    import chromium
 
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROME
-    for flag in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--window-size=1300,900",
-        "--disable-background-networking",
-        "--disable-component-update",
-    ):
-        options.add_argument(flag)
-    options.set_capability(
-        "goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"}
-    )
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver = chromium.start(1300, 900, **{
+        "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"}})
     yield driver
     driver.quit()

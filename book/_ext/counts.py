@@ -10,18 +10,17 @@ over its limit.
 """
 
 import re
-import shutil
 import sys
 from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote
 
+import chromium
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES, PLAIN = ROOT / "_build" / "html", ROOT / "_build" / "colab"
-WIDE, PHONE = (1300, 900), {"width": 390, "height": 844, "deviceScaleFactor": 2,
-                            "mobile": True}
+WIDE = 1300, 900
 SIDEWAYS = 0.05  # of all blocks
 BYTES = 2_000_000
 AT_MOST = {"cut outputs": 0, "cut formulas": 0, "double ids": 0, "raw on Colab": 0}
@@ -57,18 +56,6 @@ return [cut, scrolling];
 """
 
 
-def browser():
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
-    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage",
-                 f"--window-size={WIDE[0]},{WIDE[1]}"):
-        options.add_argument(flag)
-    service = webdriver.ChromeService(shutil.which("chromedriver"))
-    return webdriver.Chrome(options=options, service=service)
-
-
 def load(driver, page: Path) -> None:
     driver.get(page.as_uri())
     if driver.execute_script("return !!window.MathJax?.startup?.promise"):
@@ -97,7 +84,7 @@ def raw(page: Path) -> int:
 def count(driver, page: Path) -> dict[str, int]:
     load(driver, page)
     blocks, sideways, lines, outputs = driver.execute_script(BLOCKS)
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", chromium.PHONE)
     cut, scrolling = driver.execute_script(FORMULAS)
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     ids = Counter(re.findall(r'<[^>]*\sid="([^"]+)"', page.read_text()))
@@ -121,7 +108,7 @@ def limits(total: dict[str, int], heaviest: int) -> list[str]:
 def main(names: list[str]) -> int:
     pages = [page for page in sorted(PAGES.glob("book/*.html"))
              if not names or page.stem in names]
-    driver, total, heaviest = browser(), Counter(), 0
+    driver, total, heaviest = chromium.start(*WIDE), Counter(), 0
     print(f"{'':32}" + "".join(f"{name:>14.13}" for name in COLUMNS))
     try:
         for page in pages:

@@ -2,11 +2,11 @@
 
 import base64
 import re
-import shutil
 import sys
 import time
 from pathlib import Path
 
+import chromium
 import one_page
 
 SECONDS = 480  # for all formulas of the book
@@ -15,24 +15,15 @@ FOOTER = ('<div style="width: 100%; text-align: center; font-size: 8pt; color: #
 MILLIMETRES = 25.4
 
 
-def programs() -> tuple[str, str]:
-    chrome = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (chrome and driver):
+def check_browser() -> None:
+    if None in chromium.programs():
         raise SystemExit("make pdf needs Chromium and its chromedriver: "
                          "apt-get install chromium chromium-driver")
-    return chrome, driver
 
 
-def start(chrome: str, driver: str):
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chrome
-    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage",
-                 "--disable-background-networking", "--window-size=900,1200"):
-        options.add_argument(flag)
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+def start():
+    """Chromium, with time enough for a whole book."""
+    browser = chromium.start(900, 1200)
     browser.set_page_load_timeout(SECONDS)
     browser.set_script_timeout(SECONDS)
     browser.command_executor.client_config.timeout = SECONDS
@@ -87,7 +78,7 @@ def settings(config: str) -> tuple[str, str]:
 
 
 def main(html: Path, target: Path, root: Path) -> None:
-    chrome, driver = programs()
+    check_browser()
     if not (html / "_static" / "offline" / "mathjax").is_dir():
         raise SystemExit("make pdf needs pages built with npm, which hold MathJax")
     title, author = settings((root / "_config.yml").read_text())
@@ -95,7 +86,7 @@ def main(html: Path, target: Path, root: Path) -> None:
     page.parent.mkdir(parents=True, exist_ok=True)
     toc = (root / "_toc.yml").read_text()
     page.write_text(one_page.whole(html, toc, title, author))
-    browser = start(chrome, driver)
+    browser = start()
     try:
         target.write_bytes(printed(browser, page))
     finally:

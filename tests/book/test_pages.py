@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from chromium import PHONE
 from conftest import HTML, OFFLINE
 from ipywidgets.embed import embed_data
 from matplotlib.figure import Figure
@@ -24,7 +25,6 @@ PAGES = sorted(path for path in HTML.rglob("*.html")
 OF_THE_BOOK = [path for path in PAGES if path.relative_to(HTML).parts[0] == "book"]
 LOCAL = ("file:", "data:", "blob:", "about:")
 ALT_AT_LEAST = 20  # characters
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 
 if not PAGES:
     pytest.skip("needs the built book: make book", allow_module_level=True)

@@ -87,9 +87,9 @@ def test_an_outline_says_each_title_once():
 
 
 def test_without_a_browser_it_says_so(monkeypatch):
-    monkeypatch.setattr(pdf.shutil, "which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(SystemExit, match="needs Chromium"):
-        pdf.programs()
+        pdf.check_browser()
 
 
 @pytest.mark.slow
