@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import didactics
+from didactics import WIDGET_VIEW
 from freshness import stale
 from repository import web_url
 
@@ -18,7 +19,6 @@ BYTES_AT_MOST = 3_000_000
 ALT_AT_LEAST = 20  # characters
 CODE_AT_MOST = 80  # characters a line: what a page shows without scrolling
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 TYPED_NUMBER = re.compile(r"\b(?:chapters?|ch\.)\s+\d+", re.IGNORECASE)
 LOCAL_PATH = re.compile(
     r"(?<![\w/.])(?:/(?:home|root|tmp|work|workspace|mnt|Users)/|[A-Z]:\\)"

@@ -20,7 +20,7 @@ LINES_AT_MOST, WIDTH_AT_MOST = 8, 80  # of what a cell prints
 QUIZZES = 3
 EXERCISES = range(3, 7)
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}  # code
 UNSEEN = {"hide-output", "hide-cell", "remove-output", "remove-cell"}
 WITHOUT_FINDING = {"Summary", "Quiz", "Exercises"}
 
@@ -128,10 +128,7 @@ def quizzes(notebook) -> Iterator[str]:
     questions = QUIZ.findall(found[1])
     if len(questions) != QUIZZES:
         yield f"{len(questions)} questions in the quiz instead of {QUIZZES}"
-    for fence, question, body in questions:
-        if fence[0] == "`" and "`" in question:
-            yield (f"{question[:30]!r}: a question with ` in it needs :::{{quiz}}, "
-                   "closed by :::")
+    for _, question, body in questions:
         lines = body.rstrip().split("\n")
         yield from (f"{question[:30]!r}: {fault}"
                     for _, fault in quiz_faults(question, answers(lines)[1]))
@@ -213,8 +210,10 @@ def fences(notebook) -> Iterator[str]:
     """Markdown takes no backtick into the first line of a fence of backticks."""
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
-            for found in re.findall(r"^ *`{3,}[^`\n]+`.*$", cell.source, re.MULTILINE):
-                yield f"cell {number} does not open {found[:30]!r}: take ::: for it"
+            for line, name in re.findall(r"^( *`{3,}(\{\w+\})?[^`\n]+`.*)$",
+                                         cell.source, re.MULTILINE):
+                yield (f"cell {number} does not open {line[:30]!r}: a line with ` in "
+                       f"it needs :::{name}, closed by :::")
 
 
 def sharp(notebook) -> Iterator[str]:

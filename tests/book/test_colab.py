@@ -8,7 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from colab import check
-from conventions import WIDGET_VIEW, setup_source
+from conventions import setup_source
+from didactics import WIDGET_VIEW
 from markdown_it import MarkdownIt
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx.application import Sphinx

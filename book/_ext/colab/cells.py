@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from conventions import WIDGET_VIEW, setup_source
+from conventions import setup_source
+from didactics import FOLDED, WIDGET_VIEW
 from source_links import linked
 
-FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 # What `enhance` of explorables/page.js puts the drawing in place of. JupyterLab may run
 # scripts before the output stands in its page, so they wait for it.
 DRAWING = """<style>
