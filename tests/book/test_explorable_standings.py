@@ -3,32 +3,22 @@ are."""
 
 from __future__ import annotations
 
-import shutil
-
 import fairfl_book
 import pytest
 from selenium.webdriver.common.keys import Keys
-from test_explorables import SCRIPTS, explorable, press, put, read
-from test_pages import HEAD, load
+from test_explorables import explorable, press, put, read, write_page
+from test_pages import load
 
 TAG = "explorable-standings"
-PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 DATA = fairfl_book.standings()
 
 
 @pytest.fixture
 def page(browser, tmp_path):
-    shutil.copytree(SCRIPTS, tmp_path / "explorables")
-    (tmp_path / "explorables" / "standings_data.js").write_text(
-        fairfl_book.script("standings", DATA))
-    scripts = "".join(f'<script defer src="explorables/{name}.js"></script>'
-                      for name in ("cgsv", "page", "standings_data", "standings"))
-    style = '<link rel="stylesheet" href="explorables/explorables.css">'
-    cell = (f'<div class="cell tag_{TAG}"><div class="cell_output"><figure>'
-            f'<img alt="It stands in." src="{PIXEL}"></figure></div></div>')
-    path = tmp_path / "page.html"
-    path.write_text(f"{HEAD}{style}{scripts}<article>{cell}</article>")
-    load(browser, path)
+    scripts = tmp_path / "explorables"
+    scripts.mkdir()
+    (scripts / "standings_data.js").write_text(fairfl_book.script("standings", DATA))
+    load(browser, write_page(tmp_path, "", (TAG,)))
     return browser
 
 

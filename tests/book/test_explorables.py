@@ -50,27 +50,28 @@ CASES = {
 }
 
 
-def write_page(folder: Path, more: str = "tag_certificates") -> Path:
-    """A page with all explorables, the cells as MyST-NB writes them; `more` are further
-    classes of theirs."""
-    shutil.copytree(SCRIPTS, folder / "explorables")
+def write_page(folder: Path, more: str = "tag_certificates",
+               tags: tuple[str, ...] = TAGS) -> Path:
+    """A page with these explorables, the cells as MyST-NB writes them; `more` are
+    further classes of theirs. What they play is recorded, or stands in the folder."""
+    scripts = folder / "explorables"
+    shutil.copytree(SCRIPTS, scripts, dirs_exist_ok=True)
     for name, file in fairfl_book.RECORDED.items():
-        data = folder / "explorables" / f"{name}_data.js"
-        data.write_text(fairfl_book.as_script(name, file))
+        (scripts / f"{name}_data.js").write_text(fairfl_book.as_script(name, file))
     cells = "".join(
         f'<div class="cell tag_{tag} {more} docutils container">'
         '<div class="cell_output docutils container"><figure class="align-default">'
         f'<img alt="{ALT}" src="{PIXEL}" width="300" height="200">'
         f"<figcaption><p>Caption of {tag}.</p></figcaption></figure></div></div>"
-        for tag in TAGS
+        for tag in tags
     )
-    scripts = "".join(f'<script defer src="explorables/{name}.js"></script>'
-                      for name in ("cgsv", "page",
-                                   *(f"{name}_data" for name in fairfl_book.RECORDED),
-                                   *(tag.removeprefix("explorable-") for tag in TAGS)))
+    names = [tag.removeprefix("explorable-") for tag in tags]
+    data = [f"{name}_data" for name in names if (scripts / f"{name}_data.js").exists()]
+    loaded = "".join(f'<script defer src="explorables/{name}.js"></script>'
+                     for name in ("cgsv", "page", *data, *names))
     page = folder / "page.html"
     style = '<link rel="stylesheet" href="explorables/explorables.css">'
-    page.write_text(f"{HEAD}{style}{scripts}<article>{cells}</article>")
+    page.write_text(f"{HEAD}{style}{loaded}<article>{cells}</article>")
     return page
 
 

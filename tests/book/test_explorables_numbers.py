@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from selenium.webdriver.support.ui import Select
 from test_explorables import (
-    ALT,
-    PIXEL,
-    SCRIPTS,
     drawn_faults,
     explorable,
     letters_cut_off,
     put,
     read,
+    write_page,
 )
-from test_pages import HEAD, load, phone
+from test_pages import load, phone
 
 from book.theory import costs, three_uploads
 from fairfl import mechanisms, partition
@@ -31,30 +28,15 @@ CUTS, RULES, OVERHEAD = TAGS = ("explorable-partition", "explorable-rules",
                                 "explorable-overhead")
 
 
-def write_page(folder: Path) -> Path:
-    shutil.copytree(SCRIPTS, folder / "explorables")
-    cells = "".join(
-        f'<div class="cell tag_{tag}"><div class="cell_output"><figure>'
-        f'<img alt="{ALT}" src="{PIXEL}" width="300" height="200">'
-        f"<figcaption><p>Caption.</p></figcaption></figure></div></div>"
-        for tag in TAGS)
-    scripts = "".join(f'<script defer src="explorables/{name}.js"></script>'
-                      for name in ("cgsv", "page", "partition", "rules", "overhead"))
-    page = folder / "page.html"
-    style = '<link rel="stylesheet" href="explorables/explorables.css">'
-    page.write_text(f"{HEAD}{style}{scripts}<article>{cells}</article>")
-    return page
-
-
 @pytest.fixture
 def page(browser, tmp_path):
-    load(browser, write_page(tmp_path))
+    load(browser, write_page(tmp_path, "", TAGS))
     yield browser
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_they_take_the_place_of_their_pictures(browser, tmp_path):
-    assert drawn_faults(browser, write_page(tmp_path), list(TAGS)) == []
+    assert drawn_faults(browser, write_page(tmp_path, "", TAGS), list(TAGS)) == []
 
 
 @pytest.mark.parametrize("agents, exponent, first", [

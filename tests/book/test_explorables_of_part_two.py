@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import fairfl_book
 import pytest
 import torch
 from selenium.webdriver.common.keys import Keys
-from test_explorables import SCRIPTS, TOLERANCE, explorable, press, put, read
-from test_pages import HEAD, load
+from test_explorables import TOLERANCE, explorable, press, put, read, write_page
+from test_pages import load
 
 from book.theory import guarantee
 
 FAIR, CHEATS = "explorable-fair", "explorable-cheats"
-PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 RECORD = json.loads(fairfl_book.RECORDED["cheats"].read_text())
 
 
 @pytest.fixture
 def page(browser, tmp_path):
-    shutil.copytree(SCRIPTS, tmp_path / "explorables")
-    data = fairfl_book.as_script("cheats", fairfl_book.RECORDED["cheats"])
-    (tmp_path / "explorables" / "cheats_data.js").write_text(data)
-    cells = "".join(
-        f'<div class="cell tag_{tag}"><div class="cell_output"><figure>'
-        f'<img alt="It stands in." src="{PIXEL}"></figure></div></div>'
-        for tag in (FAIR, CHEATS))
-    scripts = "".join(f'<script defer src="explorables/{name}.js"></script>'
-                      for name in ("cgsv", "page", "cheats_data", "fair", "cheats"))
-    style = '<link rel="stylesheet" href="explorables/explorables.css">'
-    path = tmp_path / "page.html"
-    path.write_text(f"{HEAD}{style}{scripts}<article>{cells}</article>")
-    load(browser, path)
+    load(browser, write_page(tmp_path, "", (FAIR, CHEATS)))
     return browser
 
 
