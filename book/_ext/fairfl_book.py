@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 
 import api
-import equations
+import equation_page
 import figure_data
 import launch
 import source_links
@@ -237,6 +237,6 @@ def setup(app):
     teaching.connect(app)
     figure_data.connect(app)
     source_links.connect(app)
-    equations.connect(app)
+    equation_page.connect(app)
     api.connect(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
