@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import api
+import public_names
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,11 +14,11 @@ PAGES = sorted((ROOT / "book" / "api").glob("*.md"))
 TEXT = "\n".join(page.read_text() for page in PAGES)
 PLACES = [name for line in re.findall(r"^```\{api\} (.+)$", TEXT, re.MULTILINE)
           for name in line.split()]
-ON_PAGES = [module for name in PLACES for module in api.inside(name)]
+ON_PAGES = [module for name in PLACES for module in public_names.inside(name)]
 
 
 def test_every_public_module_with_something_public_has_its_place():
-    wanted = [name for name in api.modules() if api.documented(name)]
+    wanted = [name for name in public_names.modules() if public_names.documented(name)]
     assert sorted(ON_PAGES) == sorted(wanted)
     assert len(wanted) > 40
 
@@ -29,7 +30,7 @@ def test_every_page_is_in_the_contents():
 
 def test_each_object_is_documented_once():
     names = [f"{module}.{name}" for module in ON_PAGES
-             for name in api.documented(module)]
+             for name in public_names.documented(module)]
     assert len(names) == len(set(names)) > 200
     assert {"fairfl.mechanisms.CGSV", "fairfl.attacks.Noise", "fairfl.cgsv.exact",
             "fairfl.cgsv.squared_norms", "fairfl.datasets.digits.load"} <= set(names)
@@ -38,8 +39,8 @@ def test_each_object_is_documented_once():
 
 def test_each_object_names_a_chapter():
     for module in ON_PAGES:
-        for name in api.documented(module):
-            found = getattr(api.module(module), name)
+        for name in public_names.documented(module):
+            found = getattr(public_names.module(module), name)
             line = "".join(api.taught(f"{module}.{name}", module, found.__doc__ or ""))
             assert line.startswith("*Chapter:* :ref:`"), name
 
