@@ -1,14 +1,18 @@
 """The data of figures as files of the pages, each linked from its figure's caption.
 
-The chapters' outputs hold them as text/csv (see `plotted`).
+The chapters' outputs hold them as text/csv (see `plotted`). The lines that a figure's
+cell prints, so that tests have something to compare, stand in the fold with its code.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+from didactics import WIDGET_VIEW
 from docutils import nodes
 from myst_nb.core.render import load_mime_renders
+from myst_nb.sphinx_ import HideInputCells
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.osutil import relative_uri
 
 KIND = "text/csv"
@@ -57,6 +61,27 @@ def add_links(app, doctree, docname) -> None:
             cell += nodes.paragraph("", "", link, classes=["figure-data-below"])
 
 
+class FoldPrintedLines(SphinxPostTransform):
+    """Moves what the cell of a drawing prints into the fold with its code."""
+
+    default_priority = HideInputCells.default_priority + 1
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        for cell in self.document.findall(nodes.container):
+            if cell.get("hide_mode") == "input" and draws(cell):
+                for node in list(cell.findall(nodes.literal_block)):
+                    if "stream" in node["classes"]:
+                        node.parent.remove(node)
+                        cell[0] += node  # the fold
+
+
+def draws(cell: nodes.Element) -> bool:
+    """Whether a cell shows a picture or something to move."""
+    return any(isinstance(node, nodes.image) or isinstance(node, nodes.raw)
+               and WIDGET_VIEW in node.astext() for node in cell.findall())
+
+
 def write(app, error) -> None:
     if error is None and app.builder.format == "html":
         target = Path(app.outdir) / FOLDER
@@ -69,5 +94,6 @@ def write(app, error) -> None:
 def connect(app) -> None:
     if Silent not in load_mime_renders():  # a list that is kept
         load_mime_renders().append(Silent)
+    app.add_post_transform(FoldPrintedLines)
     app.connect("doctree-resolved", add_links)
     app.connect("build-finished", write)
