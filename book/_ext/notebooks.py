@@ -17,6 +17,7 @@ such as `RUN = "digits"  # or "mnist", "cifar10"`, with each of its other values
 end or to the first cell that fails, and stores nothing. It takes most of an hour.
 """
 
+import argparse
 import json
 import re
 import sys
@@ -161,10 +162,23 @@ def put_setup_cells(paths: list[Path]) -> None:
         nbformat.write(notebook, path)
 
 
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Re-executes chapters in place.")
+    parser.add_argument("chapters", nargs="*", help="their names; without any, all")
+    instead = parser.add_mutually_exclusive_group()
+    for option, text in (("setup", "only write the first code cell"),
+                         ("faults", "run nothing, say what is not kept to"),
+                         ("switched", "run each other value of the switches instead")):
+        instead.add_argument(f"--{option}", action="store_true", help=text)
+    asked = parser.parse_args()
+    found = chapters(asked.chapters)
+    if asked.faults:
+        return bool(print_faults(found))
+    if asked.switched:
+        return run_switched(found)
+    (put_setup_cells if asked.setup else renew_all)(found)
+    return 0
+
+
 if __name__ == "__main__":
-    found = chapters([name for name in sys.argv[1:] if not name.startswith("--")])
-    if "--faults" in sys.argv:
-        sys.exit(bool(print_faults(found)))
-    if "--switched" in sys.argv:
-        sys.exit(run_switched(found))
-    (put_setup_cells if "--setup" in sys.argv else renew_all)(found)
+    sys.exit(main())

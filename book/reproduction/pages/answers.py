@@ -129,7 +129,7 @@ def courses(results: Path) -> dict[str, dict[int, dynamics.Course]]:
 def goes_on(results: Path) -> str:
     """What if training goes on?"""
     found = {scaling: runs for scaling, runs in courses(results).items() if runs}
-    law = ("When all updates have one length and nothing in common, chance decides "
+    law = ("When all updates have one length and little in common, chance decides "
            "whom the server hears")
     if not found:
         return _answer(["The long runs are not recorded."], f"{law}.")
