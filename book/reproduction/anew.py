@@ -17,7 +17,7 @@ CHOSEN: dict[str, dict[str, dict]] = {
                "qffl": {"lr": 0.4, "q": 0.001}, "cffl": {"lr": 0.4, "alpha": 2.0}},
     "mnist": {"standalone": {"lr": 0.2},
               "averaging": {"lr": 0.3, "gamma": 2.0, "gamma_decay": 0.96},
-              "qffl": {"lr": 0.3, "q": 0.01}, "cffl": {"lr": 0.3, "alpha": 1.0}},
+              "qffl": {"lr": 0.3, "q": 0.01}, "cffl": {"lr": 0.3, "alpha": 0.5}},
 }
 # FedAvg and CGSV lie further apart there, or change places, see `another_setting`
 ANOTHER = {"lr": 0.15, "gamma": 2.0, "gamma_decay": 0.96}
