@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from book.reproduction import plan
-from book.reproduction.base import METHODS, Column, Run
+from book.reproduction.base import LATER, METHODS, TOLD, Column, Run
 from fairfl.runs.recommendations import SAME_SUM, starting, with_choice
 
 # The best candidates by `tuning.best`
@@ -26,7 +26,8 @@ SUMMING = {"fedavg", "cgsv", *SAME_SUM}  # they share learning rate and Gamma
 
 def run(column: Column, method: str, seed: int, variant: str = "", **changes) -> Run:
     """As `plan.run`, with `CHOSEN` for `fairfl.runs.recommendations.CHOSEN`."""
-    mechanism, options = METHODS[method]
+    mechanism, options = (METHODS | LATER)[method]
+    options = options | TOLD.get((mechanism, column.partition), {})
     family = "averaging" if mechanism in SUMMING else mechanism
     base = starting(column.dataset, column.partition, column.agents, seed=seed,
                     mechanism=mechanism, recorded="end", accuracy_every=None)
@@ -42,6 +43,13 @@ def cells(columns: tuple[Column, ...]) -> Iterator[Run]:
     """All rows of Tables 1 and 2 in these columns, three seeds, one after the other."""
     return (run(column, method, seed) for seed in (0, 1, 2) for column in columns
             if column.dataset in CHOSEN for method in METHODS)
+
+
+def later(columns: tuple[Column, ...]) -> Iterator[Run]:
+    """The mechanisms that came later, where their settings are chosen."""
+    return (run(column, method, seed) for seed in (0, 1, 2) for column in columns
+            for method, (mechanism, _) in LATER.items()
+            if mechanism in CHOSEN.get(column.dataset, {}))
 
 
 ATTRIBUTION_SEEDS = {"cla": 5, "pow": 3}  # on CLA r bifurcates

@@ -35,6 +35,18 @@ METHODS: dict[str, tuple[str, dict]] = {
 TIMED = {name: METHODS[name]
          for name in ("fedavg", "qffl", "cffl", "eci", "dw", "rr", "eu", "cgsv-beta1")}
 TIMED["cgsv-exact"] = ("cgsv", {"beta": 1.0, "valuation": "exact"})
+# Mechanisms that the paper could not or did not compare with. Chapter "What came after"
+LATER: dict[str, tuple[str, dict]] = {
+    "rffl": ("rffl", {}),
+    "rffl-sent": ("rffl", {"keep_own": False}),
+    "lin": ("lin", {}),
+    "iafl": ("iafl", {}),
+    "iafl-recovering": ("iafl", {"recovery": 0.1}),
+    "fedce": ("fedce", {}),
+    "shapfed": ("shapfed", {}),
+}
+# What IAFL is told of the agents' contributions, where they do not differ in size
+TOLD = {("iafl", "cla"): {"contributions": "classes"}}
 
 
 class Column(NamedTuple):

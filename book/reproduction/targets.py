@@ -79,6 +79,11 @@ TARGETS = {
     "anew": Target(
         "Tables 1 and 2 with the settings chosen anew.",
         lambda: list(anew.cells(tuple(plan.COLUMNS.values())))),
+    "later": Target(
+        "Mechanisms that came after the paper's: candidates, and their rows of the "
+        "tables.",
+        lambda: [*tuning.later_runs("digits"), *anew.later(plan.DIGITS),
+                 *tuning.later_runs("mnist"), *anew.later(plan.MNIST_10[:2])]),
     "attribution": Target(
         "FedAvg, re-weighting and rewards, with updates normalised, clipped and raw.",
         lambda: [*anew.attribution(), *anew.another_setting()]),

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-from book.reproduction.base import Run
+from book.reproduction.base import TOLD, Run
 from fairfl.runs import records
 from fairfl.runs.recommendations import starting, with_choice
 from fairfl.runs.settings import Settings
@@ -40,6 +40,7 @@ ORDER = ("digits", "mnist", "mr", "sst", "cifar10")
 # Family -> the mechanisms that run its candidates
 FAMILIES = {"standalone": ("standalone",), "averaging": ("fedavg", "cgsv"),
             "qffl": ("qffl",), "cffl": ("cffl",)}
+LATER = {name: (name,) for name in ("rffl", "lin", "iafl", "fedce", "shapfed")}
 PARTITIONS = {"digits": ("pow", "cla"), "mnist": ("pow", "cla"), "mr": ("pow",),
               "sst": ("pow",), "cifar10": ("pow", "cla")}
 ROUNDS = {"digits": 30, "mnist": 40, "mr": 20, "sst": 20, "cifar10": 60}
@@ -99,6 +100,27 @@ _ALONE = {
     "mr": [2.5e-4, 5e-4, 1e-3, 2e-3, 3e-3, 4e-3, 8e-3],
     "cifar10": [0.025, 0.05, 0.1, 0.2, 0.035, 0.07, 0.14],
 }
+# Of the later ones: the learning rate alone, for IAFL and FedCE; with Gamma, the length
+# to which RFFL clips; with the rounds of Lin's first stage; with ShapFed's memory
+_RATE = {
+    "digits": [0.0125, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5,
+               0.55, 0.6, 0.7, 0.8, 1.0, 1.2],
+    "mnist": [0.0125, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.225, 0.25,
+              0.275, 0.3, 0.35, 0.4, 0.45, 0.6, 0.8],
+}
+_CLIPPED = {
+    "digits": [(lr, gamma) for lr in (0.05, 0.1, 0.2, 0.4)
+               for gamma in (0.25, 0.5, 1.0, 2.0)] + [(0.8, 1.0), (0.8, 2.0)],
+    "mnist": [(lr, gamma) for lr in (0.05, 0.15, 0.3, 0.6)
+              for gamma in (0.5, 1.0, 2.0, 4.0)] + [(0.15, 8.0), (0.3, 8.0)],
+}
+_EXPLORED = {name: [(lr, rounds) for lr in rates for rounds in (5, 10, 15)]
+             for name, rates in {"digits": (0.05, 0.1, 0.2, 0.4, 0.6, 0.8),
+                                 "mnist": (0.05, 0.15, 0.2, 0.3, 0.45, 0.6)}.items()}
+_VALUED = {name: [(lr, mu) for lr in rates for mu in (0.9, 0.5)]
+           for name, rates in {
+               "digits": (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8),
+               "mnist": (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.45, 0.6)}.items()}
 for _lists in (_MOVING, _QFFL, _CFFL, _ALONE):
     _lists["sst"] = _lists["mr"]
 
@@ -112,6 +134,18 @@ def candidates(dataset: str) -> dict[str, list[dict]]:
             "cffl": [{"lr": lr, "alpha": alpha} for lr, alpha in _CFFL[dataset]]}
 
 
+def later_candidates(dataset: str) -> dict[str, list[dict]]:
+    """The same for the later mechanisms; {} where they are not tried."""
+    if dataset not in _RATE:
+        return {}
+    rates = [{"lr": lr} for lr in _RATE[dataset]]
+    return {"rffl": [{"lr": lr, "gamma": gamma, "gamma_decay": 1.0}
+                     for lr, gamma in _CLIPPED[dataset]],
+            "lin": [{"lr": lr, "explore": rounds} for lr, rounds in _EXPLORED[dataset]],
+            "iafl": rates, "fedce": rates,
+            "shapfed": [{"lr": lr, "mu": mu} for lr, mu in _VALUED[dataset]]}
+
+
 def runs(datasets: tuple[str, ...] = ORDER) -> Iterator[Run]:
     """All candidates, by data set; within it in the order in which they were added."""
     for dataset in datasets:
@@ -122,15 +156,23 @@ def runs(datasets: tuple[str, ...] = ORDER) -> Iterator[Run]:
                     yield from _runs(dataset, mechanism, tried[family][number])
 
 
+def later_runs(dataset: str) -> Iterator[Run]:
+    """All candidates of the later mechanisms."""
+    for mechanism, tried in later_candidates(dataset).items():
+        for candidate in tried:
+            yield from _runs(dataset, mechanism, candidate)
+
+
 def _runs(dataset: str, mechanism: str, candidate: dict) -> Iterator[Run]:
     """One candidate on all partitions with all seeds."""
     size = {"size": SIZE[dataset]} if dataset in SIZE else {}
     rounds = ROUNDS[dataset]
-    options = {"beta": 1.0} if mechanism == "cgsv" else {}
     words = "-".join(f"{name.removeprefix('gamma_')}{value:g}"
                      for name, value in candidate.items())
     for seed in SEEDS.get(dataset, (SEED,)):
         for partition in PARTITIONS[dataset]:
+            options = ({"beta": 1.0} if mechanism == "cgsv"
+                       else TOLD.get((mechanism, partition), {}))
             base = starting(dataset, partition, AGENTS, mechanism=mechanism,
                             mechanism_options=options, rounds=rounds, seed=seed,
                             recorded="validation", accuracy_every=rounds // 4, **size)
@@ -149,9 +191,9 @@ def scores(dataset: str, family: str, results: Path
     validation accuracy after the last round in percent: over agents, partitions and
     seeds."""
     found = []
-    for candidate in candidates(dataset)[family]:
+    for candidate in (candidates(dataset) | later_candidates(dataset))[family]:
         tried = [list(_runs(dataset, mechanism, candidate))
-                 for mechanism in FAMILIES[family]]
+                 for mechanism in (FAMILIES | LATER)[family]]
         if all(run.path(results).exists() for runs in tried for run in runs):
             means = [fmean(_last(run, results) for run in runs) for runs in tried]
             found.append((candidate, tuple(100 * mean for mean in means)))

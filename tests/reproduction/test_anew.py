@@ -27,7 +27,7 @@ def test_methods_that_sum_normalised_updates_share_learning_rate_and_travel():
               == (found["fedavg"].local, found["fedavg"].gamma)}
     assert shared == set(METHODS) - {"standalone", "qffl", "cffl"}
     assert found["cgsv-beta2"].mechanism_options == {"beta": 2.0}
-    assert found["cffl"].mechanism_options == {"alpha": 1.0}
+    assert found["cffl"].mechanism_options == {"alpha": 0.5}
 
 
 def test_they_differ_from_the_tables_of_the_plan_in_what_was_chosen_only():
