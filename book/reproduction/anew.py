@@ -14,7 +14,10 @@ from fairfl.runs.recommendations import SAME_SUM, starting, with_choice
 CHOSEN: dict[str, dict[str, dict]] = {
     "digits": {"standalone": {"lr": 0.2},
                "averaging": {"lr": 0.4, "gamma": 2.0, "gamma_decay": 0.97},
-               "qffl": {"lr": 0.4, "q": 0.001}, "cffl": {"lr": 0.4, "alpha": 2.0}},
+               "qffl": {"lr": 0.4, "q": 0.001}, "cffl": {"lr": 0.4, "alpha": 2.0},
+               "rffl": {"lr": 0.2, "gamma": 1.0, "gamma_decay": 1.0},
+               "lin": {"lr": 0.2, "explore": 10}, "iafl": {"lr": 0.2},
+               "fedce": {"lr": 0.2}, "shapfed": {"lr": 0.2, "mu": 0.9}},
     "mnist": {"standalone": {"lr": 0.2},
               "averaging": {"lr": 0.3, "gamma": 2.0, "gamma_decay": 0.96},
               "qffl": {"lr": 0.3, "q": 0.01}, "cffl": {"lr": 0.3, "alpha": 0.5}},

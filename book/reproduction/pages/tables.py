@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from book.reproduction import plan
-from book.reproduction.base import METHODS, TIMED, Column
+from book.reproduction.base import LATER, METHODS, TIMED, Column
 from fairfl import metrics
 from fairfl.runs import records
 from fairfl.runs.records import Record
@@ -27,6 +27,10 @@ PUBLISHED_METHODS = {
 PUBLISHED_DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "mr": "MR", "sst": "SST",
                       "digits": "digits"}
 CONVENTIONS = {"downloaded": "test_accuracy", "trained": "trained_test_accuracy"}
+LATER_LABELS = {
+    "rffl": "RFFL", "rffl-sent": "RFFL, own update not kept", "lin": "Lin et al.",
+    "iafl": "IAFL", "iafl-recovering": "IAFL, recovery .1", "fedce": "FedCE",
+    "shapfed": "ShapFed"}
 # Variants with the authors' own settings
 AUTHORS = {"earlier_published_code": "the code before September 2024",
            "published_code": "the code since then"}
@@ -95,8 +99,8 @@ def cell(
     variant: str = "",
     seeds: Sequence[int] | None = None,
 ) -> Cell | None:
-    """What is recorded of a method (a key of `METHODS`) on a column (a key of
-    `plan.COLUMNS`); None: nothing.
+    """What is recorded of a method (a key of `METHODS` or `LATER`) on a column (a key
+    of `plan.COLUMNS`); None: nothing.
 
     Args:
         convention: "downloaded", the agents' models after the last download, or
@@ -109,7 +113,7 @@ def cell(
         ValueError: an unknown column, method or convention.
     """
     column = _column(column)
-    if method not in METHODS | TIMED or convention not in CONVENTIONS:
+    if method not in METHODS | TIMED | LATER or convention not in CONVENTIONS:
         raise ValueError(f"unknown method {method!r} or convention {convention!r}")
     if seeds is None:
         seeds = recorded_seeds(results, column, method, variant)
@@ -232,6 +236,8 @@ def as_published(method: str) -> tuple[str, str]:
 def method_label(method: str) -> str:
     """ "cgsv-beta1.2" -> "CGSV β = 1.2", "cgsv-exact" -> "CGSV exact", "qffl" ->
     "q-FFL"."""
+    if method in LATER:
+        return LATER_LABELS[method]
     mechanism, options = {**METHODS, **TIMED}[method]
     name = PUBLISHED_METHODS[mechanism]
     if options.get("valuation") == "exact":
