@@ -191,7 +191,8 @@ def scores(dataset: str, family: str, results: Path
     validation accuracy after the last round in percent: over agents, partitions and
     seeds."""
     found = []
-    for candidate in (candidates(dataset) | later_candidates(dataset))[family]:
+    every = candidates(dataset) | later_candidates(dataset)
+    for candidate in every.get(family, ()):
         tried = [list(_runs(dataset, mechanism, candidate))
                  for mechanism in (FAMILIES | LATER)[family]]
         if all(run.path(results).exists() for runs in tried for run in runs):

@@ -9,7 +9,8 @@ from book.reproduction import tuning
 from book.reproduction.pages import markup
 
 LABELS = {"standalone": "Standalone", "averaging": "FedAvg and CGSV",
-          "qffl": "q-FFL", "cffl": "CFFL"}
+          "qffl": "q-FFL", "cffl": "CFFL", "rffl": "RFFL", "lin": "Lin et al.",
+          "iafl": "IAFL", "fedce": "FedCE", "shapfed": "ShapFed"}
 HEADER = ("methods", "candidate", "travel", "validation accuracy, %", "")
 
 
