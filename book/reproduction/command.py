@@ -187,7 +187,8 @@ def status(wanted, seeds, results) -> None:
         there = sum(run.file not in gone for run in runs)
         click.echo(f"{name:{width}}  {there:4} of {len(runs):4} records")
         groups: dict[str, list[bool]] = {}
-        if name in ("table1", "choice", "tuning", "anew", "later"):  # too many for one number
+        # too many for one number
+        if name in ("table1", "choice", "tuning", "anew", "later"):
             for run in runs:
                 wanted = run.settings
                 group = f"{wanted.dataset} {wanted.agents} {wanted.partition}"

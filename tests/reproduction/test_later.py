@@ -3,7 +3,7 @@
 import pytest
 from test_claims import write
 
-from book.reproduction import anew, plan, tuning
+from book.reproduction import anew, tuning
 from book.reproduction.base import LATER, METHODS, Column
 from book.reproduction.pages import later
 from fairfl import mechanisms
