@@ -17,8 +17,11 @@ from book.reproduction import (
     durations,
     examples,
     execution,
+    guesses,
     hospitals,
     masks,
+    price,
+    richer,
     verification,
 )
 from book.reproduction.base import Run
@@ -235,5 +238,6 @@ def verify(what, wanted, seeds, data_root, results, rounds, whole) -> None:
             f"{bad} of {len(runs)} records are not what their settings give")
 
 
-for part in (cheats, company, counts, examples, hospitals, masks):
+for part in (cheats, company, counts, examples, guesses, hospitals, masks,
+             price, richer):
     reproduce.add_command(part.command)
