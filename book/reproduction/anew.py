@@ -19,11 +19,11 @@ CHOSEN: dict[str, dict[str, dict]] = {
                "lin": {"lr": 0.2, "explore": 10}, "iafl": {"lr": 0.2},
                "fedce": {"lr": 0.2}, "shapfed": {"lr": 0.2, "mu": 0.9}},
     "mnist": {"standalone": {"lr": 0.2},
-              "averaging": {"lr": 0.3, "gamma": 2.0, "gamma_decay": 0.96},
+              "averaging": {"lr": 0.3, "gamma": 8.0, "gamma_decay": 0.96},
               "qffl": {"lr": 0.3, "q": 0.01}, "cffl": {"lr": 0.3, "alpha": 0.5}},
 }
 # FedAvg and CGSV lie further apart there, or change places, see `another_setting`
-ANOTHER = {"lr": 0.15, "gamma": 2.0, "gamma_decay": 0.96}
+ANOTHER = {"lr": 0.15, "gamma": 4.0, "gamma_decay": 0.96}
 SUMMING = {"fedavg", "cgsv", *SAME_SUM}  # they share learning rate and Gamma
 
 
