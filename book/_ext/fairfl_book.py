@@ -51,6 +51,7 @@ RESULTS = ROOT / "data" / "results"
 RECORDED = {"hospitals": RESULTS / "hospitals.json",  # what explorables play
             "label_noise": RESULTS / "fig2-mnist-seed0.json",
             "cheats": RESULTS / "cheats.json",
+            "contributions": RESULTS / "contribution-game.json",
             "payments": RESULTS / "masks.json"}
 COMPUTED = ("standings",)  # what they play is computed from all records
 

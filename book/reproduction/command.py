@@ -13,12 +13,14 @@ import click
 from book.reproduction import (
     cheats,
     company,
+    contribution_game,
     counts,
     durations,
     examples,
     execution,
     guesses,
     hospitals,
+    incentive,
     masks,
     price,
     richer,
@@ -238,6 +240,6 @@ def verify(what, wanted, seeds, data_root, results, rounds, whole) -> None:
             f"{bad} of {len(runs)} records are not what their settings give")
 
 
-for part in (cheats, company, counts, examples, guesses, hospitals, masks,
-             price, richer):
+for part in (cheats, company, contribution_game, counts, examples, guesses, hospitals,
+             incentive, masks, price, richer):
     reproduce.add_command(part.command)
