@@ -18,7 +18,7 @@ CHOSEN: dict[str, dict[str, dict]] = {
                "rffl": {"lr": 0.2, "gamma": 1.0, "gamma_decay": 1.0},
                "lin": {"lr": 0.2, "explore": 10}, "iafl": {"lr": 0.2},
                "fedce": {"lr": 0.2}, "shapfed": {"lr": 0.2, "mu": 0.9}},
-    "mnist": {"standalone": {"lr": 0.2},
+    "mnist": {"standalone": {"lr": 0.24},
               "averaging": {"lr": 0.3, "gamma": 8.0, "gamma_decay": 0.96},
               "qffl": {"lr": 0.3, "q": 0.01}, "cffl": {"lr": 0.3, "alpha": 0.5}},
 }
