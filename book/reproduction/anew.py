@@ -42,9 +42,10 @@ def run(column: Column, method: str, seed: int, variant: str = "", **changes) ->
                replace(settings, mechanism_options=options, **changes))
 
 
-def cells(columns: tuple[Column, ...]) -> Iterator[Run]:
-    """All rows of Tables 1 and 2 in these columns, three seeds, one after the other."""
-    return (run(column, method, seed) for seed in (0, 1, 2) for column in columns
+def cells(columns: tuple[Column, ...], seeds: tuple[int, ...] = (0, 1, 2)
+          ) -> Iterator[Run]:
+    """All rows of Tables 1 and 2 in these columns, one seed after the other."""
+    return (run(column, method, seed) for seed in seeds for column in columns
             if column.dataset in CHOSEN for method in METHODS)
 
 
