@@ -1,5 +1,7 @@
 """The mechanisms that came later: candidates, rows of the tables, the table itself."""
 
+from pathlib import Path
+
 import pytest
 from test_claims import write
 
@@ -8,6 +10,7 @@ from book.reproduction.base import LATER, METHODS, Column
 from book.reproduction.pages import later
 from fairfl import mechanisms
 
+RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
 POW, CLA = Column("digits", 5, "pow"), Column("digits", 5, "cla")
 
 
@@ -24,7 +27,8 @@ def test_they_have_as_many_candidates_as_the_others_or_as_each_other(dataset):
 def test_their_runs_have_names_of_their_own_and_settings_that_the_mechanism_takes():
     found = list(tuning.later_runs("digits"))
     others = {run.file for run in tuning.runs()}
-    assert len({run.file for run in found} - others) == len(found) == 5 * 18 * 2 * 3
+    wanted = 18 * 2 * (4 * 3 + 6)  # six seeds of Lin
+    assert len({run.file for run in found} - others) == len(found) == wanted
     for run in found:
         mechanisms.build(run.settings.mechanism, **run.settings.mechanism_options)
         told = run.settings.mechanism_options.get("contributions")
@@ -32,10 +36,16 @@ def test_their_runs_have_names_of_their_own_and_settings_that_the_mechanism_take
                                        and run.settings.partition == "cla")
 
 
-def test_what_was_chosen_is_among_the_candidates():
-    found = tuning.later_candidates("digits")
-    for family, tried in found.items():
-        assert anew.CHOSEN["digits"][family] in tried
+def test_no_candidate_differs_in_how_differently_it_pays():
+    pays = {"beta", "ratio", "explore", "kappa", "recovery", "pull", "keep_own"}
+    for tried in tuning.later_candidates("mnist").values():
+        assert not pays & {name for candidate in tried for name in candidate}
+
+
+def test_what_was_chosen_is_the_best_and_has_neighbours():
+    for family in ("rffl",):
+        assert anew.CHOSEN["digits"][family] == tuning.best("digits", family, RESULTS)
+        assert not tuning.edges("digits", family, RESULTS)
 
 
 def test_rows_differ_in_what_they_are_named_after_only():
