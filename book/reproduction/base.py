@@ -45,6 +45,10 @@ LATER: dict[str, tuple[str, dict]] = {
     "fedce": ("fedce", {}),
     "shapfed": ("shapfed", {}),
 }
+LATER_LABELS = {
+    "rffl": "RFFL", "rffl-sent": "RFFL, own update not kept", "lin": "Lin et al.",
+    "iafl": "IAFL", "iafl-recovering": "IAFL, recovery .1", "fedce": "FedCE",
+    "shapfed": "ShapFed"}
 # What IAFL is told of the agents' contributions, where they do not differ in size
 TOLD = {("iafl", "cla"): {"contributions": "classes"}}
 

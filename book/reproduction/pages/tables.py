@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from book.reproduction import plan
-from book.reproduction.base import LATER, METHODS, TIMED, Column
+from book.reproduction.base import LATER, LATER_LABELS, METHODS, TIMED, Column
 from fairfl import metrics
 from fairfl.runs import records
 from fairfl.runs.records import Record
@@ -27,10 +27,6 @@ PUBLISHED_METHODS = {
 PUBLISHED_DATASETS = {"mnist": "MNIST", "cifar10": "CIFAR-10", "mr": "MR", "sst": "SST",
                       "digits": "digits"}
 CONVENTIONS = {"downloaded": "test_accuracy", "trained": "trained_test_accuracy"}
-LATER_LABELS = {
-    "rffl": "RFFL", "rffl-sent": "RFFL, own update not kept", "lin": "Lin et al.",
-    "iafl": "IAFL", "iafl-recovering": "IAFL, recovery .1", "fedce": "FedCE",
-    "shapfed": "ShapFed"}
 # Variants with the authors' own settings
 AUTHORS = {"earlier_published_code": "the code before September 2024",
            "published_code": "the code since then"}
