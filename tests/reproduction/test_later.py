@@ -37,13 +37,14 @@ def test_their_runs_have_names_of_their_own_and_settings_that_the_mechanism_take
 
 
 def test_no_candidate_differs_in_how_differently_it_pays():
-    pays = {"beta", "ratio", "explore", "kappa", "recovery", "pull", "keep_own"}
+    pays = {"beta", "ratio", "explore", "kappa", "recovery", "mu", "pull",
+            "keep_own"}
     for tried in tuning.later_candidates("mnist").values():
         assert not pays & {name for candidate in tried for name in candidate}
 
 
 def test_what_was_chosen_is_the_best_and_has_neighbours():
-    for family in ("rffl",):
+    for family in tuning.later_candidates("digits"):
         assert anew.CHOSEN["digits"][family] == tuning.best("digits", family, RESULTS)
         assert not tuning.edges("digits", family, RESULTS)
 

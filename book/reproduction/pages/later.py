@@ -12,8 +12,8 @@ from book.reproduction.pages.intervals import over_seeds
 from book.reproduction.pages.sources import Recorded
 
 SHOWN = ("standalone", "fedavg", "cffl", "cgsv-beta1", *LATER)
-HEADER = ("method", "mean accuracy, %", "best − worst", "ρ", "spread of the agents",
-          "worse off than alone")
+HEADER = ("method", "mean accuracy, %", "best − worst", "ρ (seeds)",
+          "standard deviation", "worse off than alone")
 
 
 def rows(results: Path, column: str, methods: tuple[str, ...] = SHOWN
