@@ -39,6 +39,8 @@ def settings(partition: str, line: str, seed: int) -> Settings:
     """The same training for all who share, the mechanism's other hyperparameters as
     they are."""
     mechanism, options = LINES[line]
+    if mechanism in ("iafl", "lin"):  # new lots for each seed, not those of seed 0
+        options = options | {"seed": seed}
     if mechanism == "iafl":
         options = options | {"contributions": GIVEN[partition]}
     local = LocalTraining(Schedule(RATE.get(line, 0.1), 0.977), batch_size=16)
