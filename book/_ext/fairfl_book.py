@@ -52,7 +52,8 @@ RECORDED = {"hospitals": RESULTS / "hospitals.json",  # what explorables play
             "label_noise": RESULTS / "fig2-mnist-seed0.json",
             "cheats": RESULTS / "cheats.json",
             "contributions": RESULTS / "contribution-game.json",
-            "payments": RESULTS / "masks.json"}
+            "payments": RESULTS / "masks.json",
+            "price": RESULTS / "price.json"}
 COMPUTED = ("standings",)  # what they play is computed from all records
 
 # What lets the widgets work beside the theme's icons and MathJax 3. Font Awesome would
