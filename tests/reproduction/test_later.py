@@ -1,7 +1,11 @@
 """The mechanisms that came later: candidates, rows of the tables, the table itself."""
 
+import json
+import math
+import statistics
 from pathlib import Path
 
+import nbformat
 import pytest
 from test_claims import write
 
@@ -10,7 +14,8 @@ from book.reproduction.base import LATER, METHODS, Column
 from book.reproduction.pages import later
 from fairfl import mechanisms
 
-RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "data" / "results"
 POW, CLA = Column("digits", 5, "pow"), Column("digits", 5, "cla")
 
 
@@ -68,9 +73,9 @@ def test_a_row_by_hand(tmp_path):
         write(tmp_path, anew.run(POW, "shapfed", seed),
               [0.7 + more, 0.72 + more, 0.75 + more, 0.78 + more, 0.80 + more])
     (alone, shapfed) = later.rows(tmp_path, "digits-5-pow", ("standalone", "shapfed"))
-    assert alone[0] == "Standalone" and alone[1] == "70.0 ± 0.0" and alone[5] == ""
+    assert alone[:2] == ["Standalone", "70.0&nbsp;±&nbsp;0.0"] and alone[5] == ""
     # 75 and 77; t of one degree of freedom at 90 % is 6.31: 6.31 * 1
-    assert shapfed[:3] == ["ShapFed", "76.0 ± 6.3", "10.0 ± 0.0"]
+    assert shapfed[:3] == ["ShapFed", "76.0&nbsp;±&nbsp;6.3", "10.0&nbsp;±&nbsp;0.0"]
     assert shapfed[3:] == ["100 (2)", "4.1", "1.5"]
     # agent 5 in both seeds; agent 4 in seed 0: 2 points are more than 1.8
 
@@ -81,3 +86,57 @@ def test_equal_models_have_no_rho(tmp_path):
     write(tmp_path, anew.run(POW, "fedce", 0), [0.8] * 5)
     [row] = later.rows(tmp_path, "digits-5-pow", ("fedce",))
     assert row == ["FedCE", "80.0", "0.0", "", "0.0", "0.0"]
+
+
+def shown(partition):
+    """The rows of the table in the chapter: method -> cells."""
+    notebook = nbformat.read(ROOT / "book" / "the_competition.ipynb", 4)
+    texts = (output["data"]["text/markdown"] for cell in notebook.cells
+             if cell.cell_type == "code" for output in cell.outputs
+             if "text/markdown" in output.get("data", {}))
+    table = next(text for text in texts if text.startswith(f"| {partition} |"))
+    lines = ([cell.strip() for cell in line.split("|")[1:-1]]
+             for line in table.splitlines()[2:])
+    return {name: cells for name, *cells in lines}
+
+
+def accuracies(partition, method):
+    """(seeds, agents) percent, read without the library."""
+    folder = RESULTS / "tables"
+    files = [folder / f"digits-5-{partition}-{method}-seed{seed}.json"
+             for seed in (0, 1, 2)]
+    return [[100 * a for a in json.loads(file.read_text())["history"]["series"]
+             ["test_accuracy"]["values"][-1]] for file in files]
+
+
+@pytest.mark.parametrize("partition", ["pow", "cla"])
+def test_each_number_of_the_chapters_table_is_in_a_record(partition):
+    table = shown(partition.upper())
+    alone = accuracies(partition, "standalone")
+    assert len(table) == len(later.SHOWN)
+    for method, cells in zip(later.SHOWN, table.values(), strict=True):
+        found = accuracies(partition, method)
+        # t of two degrees of freedom at 90 % is 2.92
+        for cell, values in ((cells[0], [statistics.mean(a) for a in found]),
+                             (cells[1], [max(a) - min(a) for a in found])):
+            half = 2.92 * statistics.stdev(values) / math.sqrt(3)
+            assert [*map(float, cell.split("&nbsp;±&nbsp;"))] == pytest.approx(
+                [statistics.mean(values), half], abs=0.06)
+        deviation = [statistics.stdev(a) for a in found]
+        assert float(cells[3]) == pytest.approx(statistics.mean(deviation), abs=0.06)
+        if method == "standalone":
+            assert cells[2] == cells[4] == ""
+            continue
+        mean = statistics.mean(map(statistics.mean, found))
+        worse = [sum(b - a > error(mean) for a, b in zip(*both, strict=True))
+                 for both in zip(found, alone, strict=True)]
+        assert float(cells[4]) == pytest.approx(statistics.mean(worse), abs=0.06)
+        rho = [100 * statistics.correlation(a, b)
+               for a, b, spread in zip(found, alone, deviation, strict=True)
+               if spread > 2 * error(statistics.mean(a))]
+        assert cells[2] == (f"{statistics.mean(rho):.0f} ({len(rho)})" if rho else "")
+
+
+def error(percent):
+    """One standard error of an accuracy on the 597 test samples."""
+    return math.sqrt(percent * (100 - percent) / 597)

@@ -45,9 +45,10 @@ def rows(results: Path, column: str, methods: tuple[str, ...] = SHOWN
 
 
 def between(numbers: torch.Tensor) -> str:
-    """ "93.2 ± 0.5", the mean over the seeds and half its interval; one seed has
-    none."""
+    """ "93.2 ± 0.5", the mean over the seeds and half its interval, which no line
+    breaks; one seed has none."""
     mean = f"{numbers.mean():.1f}"
     if len(numbers) < 2:
         return mean
-    return f"{mean} ± {(over_seeds(numbers.tolist()).high - numbers.mean()):.1f}"
+    half = over_seeds(numbers.tolist()).high - numbers.mean()
+    return f"{mean} ± {half:.1f}".replace(" ", "&nbsp;")
