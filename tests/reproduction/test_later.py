@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from test_claims import write
 
-from book.reproduction import anew, tuning
+from book.reproduction import anew, plan, tuning
 from book.reproduction.base import LATER, METHODS, Column
 from book.reproduction.pages import later
 from fairfl import mechanisms
@@ -61,6 +61,17 @@ def test_rows_differ_in_what_they_are_named_after_only():
     iafl = anew.run(CLA, "iafl-recovering", 1).settings.mechanism_options
     assert iafl == {"contributions": "classes", "recovery": 0.1}
     assert anew.run(POW, "iafl", 1).settings.mechanism_options == {}
+
+
+def test_rows_on_mnist_are_planned_as_soon_as_settings_are_chosen(monkeypatch):
+    columns = plan.MNIST_10[:2]
+    monkeypatch.setitem(anew.CHOSEN, "mnist", {})
+    assert not list(anew.later(columns))
+    monkeypatch.setitem(anew.CHOSEN, "mnist", anew.CHOSEN["digits"])
+    found = [run.settings for run in anew.later(columns)]
+    assert len(found) == len(LATER) * 2 * 3
+    assert ({(s.agents, s.partition, s.seed) for s in found}
+            == {(10, kind, seed) for kind in ("pow", "cla") for seed in (0, 1, 2)})
 
 
 def test_a_row_by_hand(tmp_path):
