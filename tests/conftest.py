@@ -23,7 +23,8 @@ DRIVER = shutil.which("chromedriver")
 collect_ignore = [] if importlib.util.find_spec("flwr") else ["flower"]
 BROWSER = tuple(f"tests/book/test_{name}.py"
                 for name in ("pages", "explorables", "explorables_numbers",
-                             "colab_in_browser", "page_counts", "pdf"))
+                             "explorable_contributions", "colab_in_browser",
+                             "page_counts", "pdf"))
 
 
 def pytest_collection_modifyitems(items):
