@@ -32,8 +32,10 @@ def test_what_is_counted(browser, tmp_path, monkeypatch, text, expected):
 
 def test_numbers_over_their_limits_are_named():
     total = dict.fromkeys(counts.COLUMNS, 0) | {"blocks": 100, "sideways": 5}
-    assert counts.limits(total, 2000) == []
-    assert len(counts.limits(total | {"sideways": 6, "double ids": 1}, 2001)) == 3
+    total |= {"printed lines": 42}
+    assert counts.limits(total, 2000, printing=2) == []
+    total |= {"sideways": 6, "double ids": 1, "printed lines": 43}
+    assert len(counts.limits(total, 2001, printing=2)) == 4
 
 
 @pytest.mark.parametrize("page", OF_THE_BOOK, ids=named)
