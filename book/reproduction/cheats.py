@@ -172,13 +172,11 @@ def record(progress: bool = False) -> dict:
     """Means over the seeds of all choices, as plain data; under "runs", by
     "kind/degree/correction", what `measure` gives, and "alone", what an honest agent
     3 reaches by itself."""
-    from tqdm.auto import tqdm
-
     data = datasets.load("digits")
     alone = [outcome(federation(data, Standalone(), Attack(), seed)).accuracy[0]
              for seed in SEEDS]
     runs = {}
-    for kind, degree, attack in tqdm(list(choices()), disable=not progress):
+    for kind, degree, attack in recording.bar(choices(), progress):
         for guard in GUARDS:
             each = [measure(data, attack, guard, seed) for seed in SEEDS]
             runs[f"{kind}/{degree}/{guard}"] = recording.means(each)

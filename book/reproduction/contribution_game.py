@@ -31,15 +31,13 @@ def alone(seed: int) -> list[list[int]]:
 
 def record(progress: bool = False) -> dict:
     """By "mechanism/samples of the four", the right answers, a list a seed."""
-    from tqdm.auto import tqdm
-
     pairs = [(mechanism, profile) for mechanism in MECHANISMS for profile in PROFILES]
     return {**incentive.about(), "levels": LEVELS, "agents": AGENTS,
             "mechanisms": MECHANISMS, "profiles": PROFILES,
             "alone": [alone(seed) for seed in incentive.SEEDS],
             "runs": {f"{mechanism}/{'-'.join(map(str, profile))}":
                      [measure(seed, profile, mechanism) for seed in incentive.SEEDS]
-                     for mechanism, profile in tqdm(pairs, disable=not progress)}}
+                     for mechanism, profile in recording.bar(pairs, progress)}}
 
 
 command = recording.command(

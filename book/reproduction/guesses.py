@@ -115,10 +115,8 @@ def choices() -> Iterator[tuple[str, str, str, int]]:
 
 def record(progress: bool = False) -> dict:
     """Under "runs", by "partition/value/upload/seed", what `measure` gives."""
-    from tqdm.auto import tqdm
-
     data, found = datasets.load("digits"), {}
-    for choice in tqdm(list(choices()), disable=not progress, unit="run"):
+    for choice in recording.bar(choices(), progress):
         found["/".join(map(str, choice))] = recording.means([measure(data, *choice)])
     return {"versions": {"fairfl": fairfl.__version__}, "data": data.sha256,
             "agents": AGENTS, "rounds": ROUNDS, "first": FIRST, "seeds": SEEDS,

@@ -87,14 +87,12 @@ def choices() -> Iterator[tuple[tuple[str, ...], float]]:
 def record(progress: bool = False) -> dict:
     """Means over the seeds of all choices, as plain data: "alone" by name and kind, and
     under "runs", by "kind of A/of B/of C/beta", what `measure` gives."""
-    from tqdm.auto import tqdm
-
     data = datasets.load("digits")
     by_seed = [alone(data, seed) for seed in SEEDS]
     found = {"/".join(key): recording.mean(
                 [torch.tensor(one[key]) for one in by_seed], 1) for key in by_seed[0]}
     runs = {}
-    for kinds, beta in tqdm(list(choices()), disable=not progress, unit="choice"):
+    for kinds, beta in recording.bar(choices(), progress, "choice"):
         each = [measure(data, kinds, beta, seed) for seed in SEEDS]
         runs["/".join([*kinds, f"{beta:g}"])] = recording.means(each)
     return {"versions": {"fairfl": fairfl.__version__}, "data": data.sha256,

@@ -200,10 +200,8 @@ def choices() -> Iterator[tuple[str, Callable[[int], dict]]]:
 
 def record(progress: bool = False) -> dict:
     """All runs, as plain data, a list over the seeds of each number."""
-    from tqdm.auto import tqdm
-
     runs = {}
-    for name, run in tqdm(list(choices()), disable=not progress):
+    for name, run in recording.bar(choices(), progress):
         each = [run(seed) for seed in SEEDS]
         runs[name] = {key: [one[key] for one in each] for key in each[0]}
     return {**about(), "levels": LEVELS, "others": OTHERS, "wrong": WRONG,

@@ -222,10 +222,8 @@ def choices() -> Iterator[tuple[str, int]]:
 
 def record(progress: bool = False) -> dict:
     """Under "runs", by "partition/seed/currency", what `measure` gives."""
-    from tqdm.auto import tqdm
-
     data, found = datasets.load("digits"), {}
-    for partition, seed in tqdm(list(choices()), disable=not progress, unit="run"):
+    for partition, seed in recording.bar(choices(), progress):
         for currency, accuracy in measure(data, partition, seed).items():
             found[f"{partition}/{seed}/{currency}"] = accuracy
     return {"versions": {"fairfl": fairfl.__version__}, "data": data.sha256,

@@ -3,12 +3,13 @@ that write them."""
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from fairfl.runs.files import write_whole
 
@@ -23,6 +24,11 @@ def means(runs: list[dict[str, Tensor]]) -> dict[str, list | float]:
     decimal, of the others to three."""
     return {name: mean([run[name] for run in runs], 1 if name == "accuracy" else 3)
             for name in runs[0]}
+
+
+def bar(choices: Iterable, progress: bool, unit: str = "run") -> tqdm:
+    """These one after the other, with a bar on the screen if `progress`."""
+    return tqdm(list(choices), disable=not progress, unit=unit)
 
 
 def save(found: dict, path: str | os.PathLike, part: str = "runs") -> None:

@@ -68,10 +68,8 @@ def choices() -> Iterator[tuple[str, str, int]]:
 
 def record(progress: bool = False) -> dict:
     """Under "runs", by "partition/line/seed", what `measure` gives, as plain data."""
-    from tqdm.auto import tqdm
-
     data, found = datasets.load("digits"), {}
-    for choice in tqdm(list(choices()), disable=not progress, unit="run"):
+    for choice in recording.bar(choices(), progress):
         accuracy = measure(data, *choice).double().round(decimals=1)
         found["/".join(map(str, choice))] = accuracy.tolist()
     return {"versions": {"fairfl": fairfl.__version__}, "data": data.sha256,

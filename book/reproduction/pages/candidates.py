@@ -6,11 +6,12 @@ from statistics import fmean
 from typing import NamedTuple
 
 from book.reproduction import tuning
+from book.reproduction.base import LATER_LABELS
 from book.reproduction.pages import markup
 
 LABELS = {"standalone": "Standalone", "averaging": "FedAvg and CGSV",
-          "qffl": "q-FFL", "cffl": "CFFL", "rffl": "RFFL", "lin": "Lin et al.",
-          "iafl": "IAFL", "fedce": "FedCE", "shapfed": "ShapFed"}
+          "qffl": "q-FFL", "cffl": "CFFL",
+          **{name: LATER_LABELS[name] for name in tuning.LATER}}
 HEADER = ("methods", "candidate", "travel", "validation accuracy, %", "")
 
 
