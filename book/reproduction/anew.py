@@ -31,15 +31,22 @@ def run(column: Column, method: str, seed: int, variant: str = "", **changes) ->
     """As `plan.run`, with `CHOSEN` for `fairfl.runs.recommendations.CHOSEN`."""
     mechanism, options = (METHODS | LATER)[method]
     options = options | TOLD.get((mechanism, column.partition), {})
-    family = "averaging" if mechanism in SUMMING else mechanism
     base = starting(column.dataset, column.partition, column.agents, seed=seed,
                     mechanism=mechanism, recorded="end", accuracy_every=None)
-    settings = with_choice(base, CHOSEN[column.dataset][family])
+    settings = with_choice(base, CHOSEN[column.dataset][family(method)])
     options = settings.mechanism_options | options | changes.pop("options", {})
     name = "-".join([column.name, method, *([variant] if variant else []),
                      f"seed{seed}"])
     return Run(f"tables/{name}.json",
                replace(settings, mechanism_options=options, **changes))
+
+
+def family(method: str) -> str:
+    """The family of `tuning` whose settings a row takes."""
+    mechanism, _ = (METHODS | LATER)[method]
+    if method == "fedavg-raw":
+        return method
+    return "averaging" if mechanism in SUMMING else mechanism
 
 
 def cells(columns: tuple[Column, ...], seeds: tuple[int, ...] = (0, 1, 2)
@@ -52,8 +59,7 @@ def cells(columns: tuple[Column, ...], seeds: tuple[int, ...] = (0, 1, 2)
 def later(columns: tuple[Column, ...]) -> Iterator[Run]:
     """The mechanisms that came later, where their settings are chosen."""
     return (run(column, method, seed) for seed in (0, 1, 2) for column in columns
-            for method, (mechanism, _) in LATER.items()
-            if mechanism in CHOSEN.get(column.dataset, {}))
+            for method in LATER if family(method) in CHOSEN.get(column.dataset, {}))
 
 
 ATTRIBUTION_SEEDS = {"cla": 5, "pow": 3}  # on CLA r bifurcates

@@ -35,8 +35,10 @@ METHODS: dict[str, tuple[str, dict]] = {
 TIMED = {name: METHODS[name]
          for name in ("fedavg", "qffl", "cffl", "eci", "dw", "rr", "eu", "cgsv-beta1")}
 TIMED["cgsv-exact"] = ("cgsv", {"beta": 1.0, "valuation": "exact"})
-# Mechanisms that the paper could not or did not compare with. Chapter "What came after"
+# Mechanisms that the paper could not or did not compare with, chapter "What came
+# after", and the mean of raw updates, which most of them start from
 LATER: dict[str, tuple[str, dict]] = {
+    "fedavg-raw": ("fedavg", {"scaling": "raw"}),
     "rffl": ("rffl", {}),
     "rffl-sent": ("rffl", {"keep_own": False}),
     "lin": ("lin", {}),
@@ -46,7 +48,7 @@ LATER: dict[str, tuple[str, dict]] = {
     "shapfed": ("shapfed", {}),
 }
 LATER_LABELS = {
-    "rffl": "RFFL", "rffl-sent": "RFFL, own update not kept", "lin": "Lin et al.",
+    "fedavg-raw": "FedAvg, raw updates", "rffl": "RFFL", "rffl-sent": "RFFL, own update not kept", "lin": "Lin et al.",
     "iafl": "IAFL", "iafl-recovering": "IAFL, recovery .1", "fedce": "FedCE",
     "shapfed": "ShapFed"}
 # What IAFL is told of the agents' contributions, where they do not differ in size

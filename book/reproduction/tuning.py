@@ -36,6 +36,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
+from book.reproduction import base
 from book.reproduction.base import TOLD, Run
 from fairfl.runs import records
 from fairfl.runs.recommendations import starting, with_choice
@@ -44,12 +45,15 @@ from fairfl.runs.settings import Settings
 AGENTS, SEED = 5, 100
 SEEDS = {"digits": tuple(range(100, 106))}  # else `SEED`
 # Three of them settle it
-FEWER_SEEDS = ("rffl", "iafl", "fedce", "shapfed")
+FEWER_SEEDS = ("fedavg-raw", "rffl", "iafl", "fedce", "shapfed")
 ORDER = ("digits", "mnist", "mr", "sst", "cifar10")
 # Family -> the mechanisms that run its candidates
 FAMILIES = {"standalone": ("standalone",), "averaging": ("fedavg", "cgsv"),
             "qffl": ("qffl",), "cffl": ("cffl",)}
-LATER = {name: (name,) for name in ("rffl", "lin", "iafl", "fedce", "shapfed")}
+LATER = {name: (name,) for name in ("fedavg-raw", "rffl", "lin", "iafl", "fedce",
+                                    "shapfed")}
+# Other than a mechanism with its defaults
+VARIANTS = {"cgsv": base.METHODS["cgsv-beta1"], "fedavg-raw": base.LATER["fedavg-raw"]}
 PARTITIONS = {"digits": ("pow", "cla"), "mnist": ("pow", "cla"), "mr": ("pow",),
               "sst": ("pow",), "cifar10": ("pow", "cla")}
 ROUNDS = {"digits": 30, "mnist": 40, "mr": 20, "sst": 20, "cifar10": 60}
@@ -142,7 +146,8 @@ def later_candidates(dataset: str) -> dict[str, list[dict]]:
     rates = [{"lr": lr} for lr in _RATE[dataset]]
     return {"rffl": [{"lr": lr, "gamma": gamma, "gamma_decay": 1.0}
                      for lr, gamma in _CLIPPED[dataset]],
-            "lin": rates, "iafl": rates, "fedce": rates, "shapfed": rates}
+            "lin": rates, "iafl": rates, "fedce": rates, "shapfed": rates,
+            "fedavg-raw": rates}
 
 
 def runs(datasets: tuple[str, ...] = ORDER) -> Iterator[Run]:
@@ -162,22 +167,22 @@ def later_runs(dataset: str) -> Iterator[Run]:
             yield from _runs(dataset, mechanism, candidate)
 
 
-def _runs(dataset: str, mechanism: str, candidate: dict) -> Iterator[Run]:
+def _runs(dataset: str, method: str, candidate: dict) -> Iterator[Run]:
     """One candidate on all partitions with all seeds."""
+    mechanism, fixed = VARIANTS.get(method, (method, {}))
     size = {"size": SIZE[dataset]} if dataset in SIZE else {}
     rounds = ROUNDS[dataset]
     words = "-".join(f"{name.removeprefix('gamma_')}{value:g}"
                      for name, value in candidate.items())
     seeds = SEEDS.get(dataset, (SEED,))
-    for seed in seeds[:3] if mechanism in FEWER_SEEDS else seeds:
+    for seed in seeds[:3] if method in FEWER_SEEDS else seeds:
         for partition in PARTITIONS[dataset]:
-            options = ({"beta": 1.0} if mechanism == "cgsv"
-                       else TOLD.get((mechanism, partition), {}))
-            base = starting(dataset, partition, AGENTS, mechanism=mechanism,
-                            mechanism_options=options, rounds=rounds, seed=seed,
-                            recorded="validation", accuracy_every=rounds // 4, **size)
-            file = f"tuning/{dataset}-{partition}-{mechanism}-{words}-seed{seed}.json"
-            yield Run(file, with_choice(base, candidate))
+            options = fixed | TOLD.get((mechanism, partition), {})
+            usual = starting(dataset, partition, AGENTS, mechanism=mechanism,
+                             mechanism_options=options, rounds=rounds, seed=seed,
+                             recorded="validation", accuracy_every=rounds // 4, **size)
+            file = f"tuning/{dataset}-{partition}-{method}-{words}-seed{seed}.json"
+            yield Run(file, with_choice(usual, candidate))
 
 
 def travel(settings: Settings) -> float:
@@ -242,5 +247,5 @@ def numbers(dataset: str, candidate: dict) -> dict[str, float]:
     rest = {k: v for k, v in candidate.items() if not k.startswith("gamma")}
     if "gamma" not in candidate:
         return rest
-    base = starting(dataset, "pow", rounds=ROUNDS[dataset])
-    return {**rest, "travel": travel(with_choice(base, candidate))}
+    usual = starting(dataset, "pow", rounds=ROUNDS[dataset])
+    return {**rest, "travel": travel(with_choice(usual, candidate))}

@@ -11,7 +11,7 @@ from book.reproduction.pages import tables
 from book.reproduction.pages.intervals import over_seeds
 from book.reproduction.pages.sources import Recorded
 
-SHOWN = ("standalone", "fedavg", "cffl", "cgsv-beta1", *LATER)
+SHOWN = ("standalone", "cffl", "fedavg", "cgsv-beta1", *LATER)
 HEADER = ("method", "mean accuracy, %", "best − worst", "ρ (seeds)",
           "standard deviation", "worse off than alone")
 
