@@ -48,9 +48,9 @@ LATER: dict[str, tuple[str, dict]] = {
     "shapfed": ("shapfed", {}),
 }
 LATER_LABELS = {
-    "fedavg-raw": "FedAvg, raw updates", "rffl": "RFFL", "rffl-sent": "RFFL, own update not kept", "lin": "Lin et al.",
-    "iafl": "IAFL", "iafl-recovering": "IAFL, recovery .1", "fedce": "FedCE",
-    "shapfed": "ShapFed"}
+    "fedavg-raw": "FedAvg, raw updates", "rffl": "RFFL",
+    "rffl-sent": "RFFL, own update not kept", "lin": "Lin et al.", "iafl": "IAFL",
+    "iafl-recovering": "IAFL, recovery .1", "fedce": "FedCE", "shapfed": "ShapFed"}
 # What IAFL is told of the agents' contributions, where they do not differ in size
 TOLD = {("iafl", "cla"): {"contributions": "classes"}}
 
