@@ -39,6 +39,24 @@ def test_regret_is_what_the_one_gains_who_gains_most_by_leaving():
         regret(torch.zeros(2, 3))
 
 
+@pytest.mark.parametrize("options", [(2, 3), (4, 4), (2, 3, 2), (2, 2, 2, 3)])
+def test_equilibria_of_random_games_are_those_that_nobody_leaves(options):
+    """Small whole numbers, so that ties are frequent; every profile by its words."""
+    generator, number = torch.Generator().manual_seed(len(options)), set()
+    for _ in range(20):
+        payoffs = torch.randint(0, 6, (len(options), *options), generator=generator)
+        found = []
+        for profile in product(*map(range, options)):
+            others = [[(*profile[:i], own, *profile[i + 1:]) for own in range(most)]
+                      for i, most in enumerate(options)]
+            if all(payoffs[i][profile] >= payoffs[i][other]
+                   for i, choices in enumerate(others) for other in choices):
+                found.append(profile)
+        assert equilibria(payoffs.double()) == found
+        number.add(len(found))
+    assert len(number) > 2  # games with none, one and several
+
+
 @pytest.mark.parametrize(("factor", "brings"), [(0.4, 0), (1.2, 3)])
 def test_public_goods_of_three(factor, brings):
     """Each of three brings 0 to 3 of its own and gets `factor` times the sum: nobody
