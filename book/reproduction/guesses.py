@@ -13,7 +13,7 @@ from book.reproduction import recording
 from fairfl import cgsv, datasets, mechanisms, rewards, runs
 from fairfl.datasets import Data
 from fairfl.mechanisms import CGSV, Mechanism, defences, fedce
-from fairfl.mechanisms.base import Round, Setting, State, Step
+from fairfl.mechanisms.base import Round, Setting
 from fairfl.runs.recommendations import starting
 from fairfl.runs.settings import Settings
 from fairfl.schedules import Schedule
@@ -37,7 +37,7 @@ class BothWays(CGSV):
     others': who agrees counts, who only repeats the others does not.
 
     Ours: what `CGSV` pays for times what `FedCE` does. Logs as `CGSV`, with the product
-    as psi.
+    as phi.
 
     Args:
         others: a_i is s_i; else psi_i, which holds the update's own part in the sum.
@@ -45,20 +45,12 @@ class BothWays(CGSV):
 
     others: bool = False
 
-    def apply(self, state: State, round: Round, setting: Setting) -> tuple[State, Step]:
-        lengths, r = rewards.norms(round.updates), state["weights"]
+    def phi(self, weights: Tensor, round: Round, setting: Setting) -> Tensor:
         cosines = cgsv.gram(rewards.normalise(round.updates, 1.0)).cpu()
-        total = rewards.aggregate(
-            round.updates, r * self.factors(lengths, round.gamma), lengths)
-        apart = fedce.others(cosines, r)
-        psi = defences.values(cosines, r.expand(len(r), -1))
-        value, new = (apart if self.others else psi) * (1 - apart), state
-        if value.any():
-            r = rewards.importance(state["average"], value, self.alpha, self.floor)
-            new = {"weights": r, "average": r}
-        reward = self.pay(total, rewards.quality(r, self.beta), setting)
-        log = {"weights": state["weights"], "psi": value, "r": r, "q": reward.kept}
-        return new, Step(total, reward, log)
+        summed = weights * rewards.norms(round.updates).cpu()
+        apart = fedce.others(cosines, summed)
+        psi = defences.values(cosines, summed.expand(len(summed), -1))
+        return (apart if self.others else psi) * (1 - apart)
 
 
 # By what is valued: the mechanism, and the entry of its log that says who has which
@@ -95,7 +87,7 @@ def measure(data: Data, partition: str, value: str, upload: str, seed: int
         if snapshot.t >= FIRST:
             log = snapshot.step.log
             shares.append(log[name])
-            values.append(log["psi" if "psi" in log else "value"])
+            values.append(next(log[at] for at in ("phi", "psi", "value") if at in log))
     ends = torch.stack([snapshot.server, snapshot.models[-1]])
     return {"share": torch.stack(shares).double().mean(0),
             "value": torch.stack(values).double().mean(0),

@@ -92,7 +92,7 @@ class CGSV(Importance):
         weights = state["weights"] * self.factors(lengths, round.gamma)
         total, length, inner = rewards.summed(round.updates, weights, lengths)  # (1)
         psi = cgsv.cosines(inner, lengths, length).cpu()  # eq. (3)
-        phi = self._phi(weights, round, setting)  # eq. (2), or None
+        phi = self.phi(weights, round, setting)  # eq. (2), or None
         value = psi if phi is None else phi
         r, new = state["weights"], state
         if psi.any():
@@ -111,8 +111,9 @@ class CGSV(Importance):
         blocks = setting.blocks if self.mask == "layers" else None
         return sparsify(total, quality, blocks, self.rounding, self.keep_ties)
 
-    def _phi(self, weights: Tensor, round: Round, setting: Setting) -> Tensor | None:
-        """Eq. (2), exactly or nearly, (N,); None where psi stands in its place."""
+    def phi(self, weights: Tensor, round: Round, setting: Setting) -> Tensor | None:
+        """Eq. (2), exactly or nearly, (N,); None where psi stands in its place. Each
+        update counts with its weight, (N,), factor included."""
         if self.valuation == "cosine":
             return None
         gram = cgsv.gram(round.updates, weights).cpu()

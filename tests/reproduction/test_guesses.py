@@ -33,8 +33,8 @@ def test_both_ways_by_hand():
     a = 0.5**0.5
     s = a / (a**2 + (1 + a) ** 2) ** 0.5  # of the first with the other two
     apart = torch.tensor([s, s, 1.0]).double()
-    assert torch.allclose(found.log["psi"], psi * (1 - apart))
-    assert torch.allclose(step(BothWays(others=True), three)[1].log["psi"],
+    assert torch.allclose(found.log["phi"], psi * (1 - apart))
+    assert torch.allclose(step(BothWays(others=True), three)[1].log["phi"],
                           apart * (1 - apart))
     total = step(CGSV(), three)[1].aggregate
     assert torch.allclose(found.aggregate, total)  # the sum is that of CGSV
@@ -44,7 +44,7 @@ def test_both_ways_by_hand():
 
 
 def test_noise_is_paid_by_psi_and_not_by_the_others():
-    psi, others = (step(BothWays(others=given))[1].log["psi"]
+    psi, others = (step(BothWays(others=given))[1].log["phi"]
                    for given in (False, True))
     assert psi[3] > 0.35 and abs(float(others[3])) < 1e-12
 
@@ -54,7 +54,7 @@ def test_one_agent_and_zeros_move_nothing():
         for mechanism in (BothWays(), BothWays(others=True)):
             state, found = step(mechanism, updates)
             assert state["weights"].isfinite().all()
-            assert found.log["psi"].isfinite().all()
+            assert found.log["phi"].isfinite().all()
 
 
 def test_agents_in_another_order():
