@@ -16,7 +16,7 @@ CHOSEN: dict[str, dict[str, dict]] = {
                "averaging": {"lr": 0.4, "gamma": 2.0, "gamma_decay": 0.97},
                "qffl": {"lr": 0.4, "q": 0.001}, "cffl": {"lr": 0.4, "alpha": 2.0},
                "rffl": {"lr": 0.2, "gamma": 1.0, "gamma_decay": 1.0},
-               "lin": {"lr": 0.5}, "iafl": {"lr": 0.35},
+               "fedavg-raw": {"lr": 0.35}, "lin": {"lr": 0.5}, "iafl": {"lr": 0.35},
                "fedce": {"lr": 0.5}, "shapfed": {"lr": 0.35}},
     "mnist": {"standalone": {"lr": 0.24},
               "averaging": {"lr": 0.3, "gamma": 8.0, "gamma_decay": 0.96},
