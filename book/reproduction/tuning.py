@@ -117,14 +117,13 @@ _ALONE = {
 _RATE = {
     "digits": [0.0125, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5,
                0.55, 0.6, 0.7, 0.8, 1.0, 1.2],
-    "mnist": [0.0125, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.225, 0.25,
-              0.275, 0.3, 0.35, 0.4, 0.45, 0.6, 0.8],
+    "mnist": [0.0125, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8],
 }
 _CLIPPED = {
     "digits": [(lr, gamma) for lr in (0.05, 0.1, 0.2, 0.4)
                for gamma in (0.25, 0.5, 1.0, 2.0)] + [(0.8, 1.0), (0.8, 2.0)],
-    "mnist": [(lr, gamma) for lr in (0.05, 0.15, 0.3, 0.6)
-              for gamma in (0.5, 1.0, 2.0, 4.0)] + [(0.15, 8.0), (0.3, 8.0)],
+    "mnist": [(0.05, 1.0), (0.05, 2.0), (0.15, 0.5), (0.15, 1.0), (0.15, 2.0),
+              (0.15, 4.0), (0.3, 1.0), (0.3, 2.0), (0.3, 4.0), (0.6, 2.0)],
 }
 for _lists in (_MOVING, _QFFL, _CFFL, _ALONE):
     _lists["sst"] = _lists["mr"]
@@ -140,7 +139,8 @@ def candidates(dataset: str) -> dict[str, list[dict]]:
 
 
 def later_candidates(dataset: str) -> dict[str, list[dict]]:
-    """The same for the later mechanisms; {} where they are not tried."""
+    """The same for the later mechanisms; {} where they are not tried. On MNIST fewer:
+    with one number to choose, ten steps lie closer than the others' eighteen."""
     if dataset not in _RATE:
         return {}
     rates = [{"lr": lr} for lr in _RATE[dataset]]
