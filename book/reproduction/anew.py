@@ -14,7 +14,7 @@ from fairfl.runs.recommendations import SAME_SUM, starting, with_choice
 CHOSEN: dict[str, dict[str, dict]] = {
     "digits": {"standalone": {"lr": 0.175},
                "averaging": {"lr": 0.4, "gamma": 4.0, "gamma_decay": 0.97},
-               "qffl": {"lr": 0.4, "q": 1e-4}, "cffl": {"lr": 0.4, "alpha": 5.0},
+               "qffl": {"lr": 0.6, "q": 1e-4}, "cffl": {"lr": 0.5, "alpha": 5.0},
                "rffl": {"lr": 0.2, "gamma": 1.0, "gamma_decay": 1.0},
                "fedavg-raw": {"lr": 0.35}, "lin": {"lr": 0.5}, "iafl": {"lr": 0.35},
                "fedce": {"lr": 0.5}, "shapfed": {"lr": 0.35}},
