@@ -19,20 +19,20 @@ RESULTS = ROOT / "data" / "results"
 POW, CLA = Column("digits", 5, "pow"), Column("digits", 5, "cla")
 
 
-@pytest.mark.parametrize(("dataset", "number"), [("digits", 18), ("mnist", 10)])
+@pytest.mark.parametrize(("dataset", "number"), [("digits", 20), ("mnist", 10)])
 def test_they_have_as_many_candidates_as_the_others_or_as_each_other(dataset, number):
     found = tuning.later_candidates(dataset)
     assert set(found) == {anew.family(method) for method in LATER}
     assert {len(tried) for tried in found.values()} == {number}
     for tried in found.values():
         assert len({tuple(candidate.items()) for candidate in tried}) == number
-    assert len(tuning.candidates("digits")["averaging"]) == 18
+    assert len(tuning.candidates("digits")["averaging"]) == 20
 
 
 def test_their_runs_have_names_of_their_own_and_settings_that_the_mechanism_takes():
     found = list(tuning.later_runs("digits"))
     others = {run.file for run in tuning.runs()}
-    wanted = 18 * 2 * (5 * 3 + 6)  # six seeds of Lin
+    wanted = 20 * 2 * (5 * 3 + 6)  # six seeds of Lin
     assert len({run.file for run in found} - others) == len(found) == wanted
     for run in found:
         mechanisms.build(run.settings.mechanism, **run.settings.mechanism_options)
