@@ -53,11 +53,19 @@ def test_methods_within_the_margin_are_not_told_apart(tmp_path):
     assert winner.single == ()
 
 
+def test_rows_of_one_mechanism_do_not_stand_in_each_others_way(tmp_path):
+    four = {method: 0.5 for method in METHODS if method.startswith("cgsv")}
+    winner = winners.winner(record(tmp_path, four))
+    assert METHODS[winner.method][0] == "cgsv" and winner.alone == 1
+    assert not winners.winner(record(tmp_path, four | {"cffl": 0.5})).method
+
+
 def test_a_single_seed_tells_nobody_apart(tmp_path):
     source = record(tmp_path, {"cffl": 0.5, "rr": 0.1}, seeds=(0,))
     assert set(words(source).values()) == {standings.LEADS, standings.APART}
     winner = winners.winner(source)
-    assert winner.single == (SST.name,) and not winner.method
+    assert winner.single == (SST.name,) and winner.columns == () and not winner.method
+    assert "nobody wins" in winners.who_wins(winner)
     assert "single seed" in winners.who_is_behind(winner)
     assert all(math.isnan(place.low)
                for place in standings.standing(source, SST.name))
@@ -103,7 +111,9 @@ def test_agents_that_do_better_alone_are_counted(tmp_path):
     source = record(tmp_path, {"cgsv-beta1": 0.23}, spread=0)
     assert answers.losing(source, "cgsv-beta1") == (5, 5)
     assert answers.losing(source, "fedavg") == (0, 5)
-    assert "5 of 5 agents do better alone" in answers.works(source)
+    assert "5 of 5 agents do better alone by" in answers.works(source)
+    less = record(tmp_path, {"cgsv-beta1": 0.235}, spread=0)  # by .5; the margin is .9
+    assert answers.losing(less, "cgsv-beta1") == (0, 5)
 
 
 def test_without_records_every_answer_says_so(tmp_path):
@@ -112,7 +122,7 @@ def test_without_records_every_answer_says_so(tmp_path):
         file.unlink()
     source = Recorded(tmp_path)
     assert standings.columns(source, complete=False) == []
-    assert "nothing is recorded" in answers.best(source)
+    assert "nobody wins" in answers.best(source)
     assert "an unknown number of points" in answers.works(source)
     assert "not recorded" in answers.goes_on(tmp_path)
     assert "an unknown number of points" in answers.on_text(source, {"sst": 28.6,

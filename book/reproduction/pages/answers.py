@@ -9,6 +9,7 @@ from pathlib import Path
 from book.reproduction import plan
 from book.reproduction.base import METHODS
 from book.reproduction.pages import dynamics, standings, tables, winners
+from book.reproduction.pages.intervals import HOLDS
 from book.reproduction.pages.quantities import HIGH
 from book.reproduction.pages.sources import Recorded
 from book.reproduction.pages.standings import plain
@@ -41,8 +42,9 @@ def works(source: Recorded) -> str:
          f'"Even the agent that gains least gains" {tally(least)}.',
          "Where agents are unequal, those that are better alone gain less in "
          f"{falling} of {known} columns (rank correlation below 0 on all seeds)."],
-        f"From training together agents gain {_span(mean)} points on average, but "
-        f"{losers} of {agents} agents do better alone.")
+        f"From training together agents gain {_span(mean)} points on average, beyond "
+        f"chance on {_sure(mean)} columns; {losers} of {agents} agents do better alone "
+        "by more than a standard error of the test set.")
 
 
 def _span(found: list[standings.Compared | None]) -> str:
@@ -53,14 +55,21 @@ def _span(found: list[standings.Compared | None]) -> str:
     return f"{low} to {high}" if low != high else f"{low}"
 
 
+def _sure(found: list[standings.Compared | None]) -> str:
+    known = [one for one in found if one]
+    return f"{sum(one.word == HOLDS for one in known)} of {len(known)}"
+
+
 def losing(source: Recorded, method: str) -> tuple[int, int]:
-    """How many agents do better alone, in the mean over the seeds, and of how many."""
+    """How many agents do better alone, in the mean over the seeds and by more than a
+    standard error of the test set, and of how many."""
     losers = agents = 0
     for column in standings.columns(source):
         cell = tables.cell(source.results, column, method, source.convention)
         if cell and cell.alone is not None:
             gain = cell.gain.mean(0)
-            losers += int((gain < 0).sum())
+            margin = source.margin(column, float(cell.accuracy.mean()))
+            losers += int((gain < -margin).sum())
             agents += len(gain)
     return losers, agents
 
@@ -161,8 +170,9 @@ def on_text(source: Recorded, constant: dict[str, float]) -> str:
         [f'"CGSV at β = 1 is better than the best constant answer" {tally(over)}.',
          f'"Its agents gain on average" {tally(gain)}.',
          f'"It is above FedAvg" {tally(plain)}.'],
-        "From training together agents gain on average "
-        f"{_span(gain)} points on text and {_span(images)} on images.")
+        f"From training together agents gain on average {_span(gain)} points on text, "
+        f"beyond chance on {_sure(gain)} columns, and {_span(images)} on images, on "
+        f"{_sure(images)}.")
 
 
 def summary(source: Recorded) -> str:

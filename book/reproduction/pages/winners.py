@@ -44,13 +44,15 @@ def tally(found: Iterable[Compared | None]) -> str:
 
 
 class Winner(NamedTuple):
-    """Who has all others behind, on more than half of the columns with all methods.
+    """Who has all others behind, on more than half of the columns that can tell: those
+    with all methods and more than one seed. Rows of one mechanism, which CGSV has four
+    of, do not stand in each other's way.
 
     Attributes:
         method: "" if nobody does.
         alone: on how many of `columns` it does, or the one that comes nearest.
         behind: on how many columns each method is behind the leader.
-        single: the columns with a single seed, which can tell nobody apart.
+        single: columns with all methods and a single seed, not among `columns`.
     """
 
     method: str
@@ -67,32 +69,39 @@ class Winner(NamedTuple):
 
 def winner(source: Recorded, quantity: str = "mean") -> Winner:
     complete = columns(source)
+    telling = [column for column in complete if _seeds(source, column) > 1]
     words = [{place.method: place.word for place in standing(source, column, quantity)}
-             for column in complete]
+             for column in telling]
     methods = [name for name in METHODS if name != "standalone"
                and any(found.get(name, NO_NUMBER) != NO_NUMBER for found in words)]
-    alone = {name: sum(found.get(name) == LEADS and APART not in found.values()
-                       and BEHIND in found.values() for found in words)
-             for name in methods}
+    alone = {name: sum(_alone(name, found) for found in words) for name in methods}
     best = max(alone, key=alone.__getitem__, default="")
     count = alone.get(best, 0)
     return Winner(
-        best if count > len(complete) / 2 else "", count, tuple(complete),
+        best if count > len(telling) / 2 else "", count, tuple(telling),
         {name: sum(found.get(name) == BEHIND for found in words) for name in methods},
-        tuple(column for column in complete if _seeds(source, column) < 2))
+        tuple(column for column in complete if column not in telling))
+
+
+def _alone(name: str, found: dict[str, str]) -> bool:
+    """Does it lead, with all other mechanisms behind it?"""
+    others = {word for other, word in found.items()
+              if METHODS[other][0] != METHODS[name][0]}
+    return found.get(name) == LEADS and BEHIND in others and APART not in others
 
 
 def who_wins(found: Winner) -> str:
     """A sentence without its full stop."""
     if not found.columns:
-        return "nothing is recorded, so nobody wins"
+        return "no column has all methods on several seeds, so nobody wins"
     of = ("the one column" if len(found.columns) == 1
           else f"the {len(found.columns)} columns")
+    of += " with all methods and several seeds"
     if found.method:
         return (f"**{method_label(found.method)} wins**, with all others behind it on "
-                f"{found.alone} of {of} on which all methods ran")
+                f"{found.alone} of {of}")
     text = ("**no method wins**: none has all others behind it on more than half of "
-            f"{of} on which all methods ran")
+            + of)
     if any(found.behind.values()) and 0 < len(found.never) <= FEW:
         names = listed([method_label(name) for name in found.never])
         verb = "comes" if len(found.never) == 1 else "come"
@@ -115,7 +124,7 @@ def who_is_behind(found: Winner) -> str:
             [f"{method_label(name)} on {count}" for name, count in worst]))
     if found.single:
         names = listed([column_label(column) for column in found.single])
-        parts.append(f"On {names} there is a single seed, which can tell nobody apart")
+        parts.append(f"Not counted, because a single seed tells nobody apart: {names}")
     return ". ".join(parts) + "."
 
 
