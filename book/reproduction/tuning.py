@@ -38,6 +38,7 @@ from statistics import fmean
 
 from book.reproduction import base
 from book.reproduction.base import TOLD, Run
+from book.reproduction.tried import ALONE, CFFL, CLIPPED, MOVING, QFFL, RATE
 from fairfl.runs import records
 from fairfl.runs.recommendations import starting, with_choice
 from fairfl.runs.settings import Settings
@@ -59,95 +60,24 @@ PARTITIONS = {"digits": ("pow", "cla"), "mnist": ("pow", "cla"), "mr": ("pow",),
 ROUNDS = {"digits": 30, "mnist": 40, "mr": 20, "sst": 20, "cifar10": 60}
 SIZE = {"cifar10": 1000}  # half of what the tables give an agent
 
-# Learning rate, Gamma_1, its decay a round
-_MOVING = {
-    "digits": [(0.05, 0.5, 0.95), (0.05, 0.5, 0.97), (0.1, 0.5, 0.95), (0.1, 0.5, 0.97),
-               (0.1, 0.5, 1.0), (0.1, 1.0, 0.97), (0.1, 2.0, 0.97), (0.1, 4.0, 0.97),
-               (0.1, 1.0, 1.0), (0.2, 1.0, 0.97), (0.4, 1.0, 0.97), (0.2, 2.0, 0.97),
-               (0.4, 2.0, 0.97), (0.2, 4.0, 0.97), (0.2, 2.0, 0.95), (0.8, 2.0, 0.97),
-               (0.4, 4.0, 0.97), (0.4, 2.0, 0.95), (0.8, 4.0, 0.97), (0.4, 8.0, 0.97)],
-    "mnist": [(0.05, 0.5, 0.96), (0.05, 0.5, 0.98), (0.15, 0.5, 0.96),
-              (0.15, 0.5, 0.98), (0.15, 0.5, 1.0), (0.15, 1.0, 0.98),
-              (0.15, 2.0, 0.96), (0.3, 1.0, 0.98), (0.3, 2.0, 0.96), (0.6, 1.0, 0.98),
-              (0.6, 2.0, 0.96), (0.3, 4.0, 0.96), (0.3, 8.0, 0.96), (0.15, 4.0, 0.96),
-              (0.6, 4.0, 0.96), (0.15, 8.0, 0.96), (0.6, 8.0, 0.96),
-              (0.3, 16.0, 0.96)],
-    "mr": [(5e-4, 1.0, 0.9), (5e-4, 2.0, 0.9), (1e-3, 1.0, 0.9), (1e-3, 2.0, 0.9),
-           (1e-3, 2.0, 1.0), (1e-3, 4.0, 0.9), (1e-3, 8.0, 0.9)],
-    "cifar10": [(0.05, 0.5, 0.98), (0.05, 1.0, 0.97), (0.1, 0.5, 0.98),
-                (0.1, 1.0, 0.97), (0.05, 1.0, 1.0), (0.05, 2.0, 0.97),
-                (0.025, 1.0, 0.97)],
-}
-_QFFL = {
-    "digits": [(0.05, 0.1), (0.05, 1.0), (0.1, 0.1), (0.1, 1.0), (0.2, 0.1), (0.4, 0.1),
-               (0.8, 0.1), (0.1, 0.01), (0.2, 0.01), (0.4, 0.01), (0.2, 0.001),
-               (0.4, 0.001), (0.8, 0.01), (0.8, 0.001), (0.4, 1e-4), (0.4, 1e-5),
-               (0.2, 1e-4), (0.8, 1e-4), (0.3, 1e-4), (0.6, 1e-4)],
-    "mnist": [(0.05, 0.1), (0.05, 1.0), (0.15, 0.1), (0.15, 1.0), (0.3, 0.1),
-              (0.6, 0.1), (0.3, 0.01), (0.6, 0.01), (0.3, 0.001), (0.6, 0.001),
-              (0.15, 0.01), (0.15, 0.001), (0.3, 0.03), (0.3, 0.003), (0.45, 0.01),
-              (0.225, 0.01), (0.375, 0.01), (0.225, 0.003)],
-    "mr": [(5e-4, 0.1), (5e-4, 1e-4), (1e-3, 0.1), (1e-3, 1e-4), (2e-3, 1e-4),
-           (4e-3, 1e-4), (2e-3, 1e-5)],
-    "cifar10": [(0.05, 0.1), (0.05, 1.0), (0.1, 0.1), (0.1, 1.0), (0.2, 0.1),
-                (0.1, 0.01), (0.2, 0.01)],
-}
-_CFFL = {
-    "digits": [(0.05, 2.0), (0.05, 5.0), (0.1, 2.0), (0.1, 5.0), (0.2, 2.0), (0.4, 2.0),
-               (0.8, 2.0), (0.1, 1.0), (0.2, 1.0), (0.4, 1.0), (0.2, 0.5), (0.2, 5.0),
-               (0.3, 2.0), (0.6, 2.0), (0.4, 5.0), (0.3, 5.0), (0.6, 5.0), (0.4, 10.0),
-               (0.35, 5.0), (0.5, 5.0)],
-    "mnist": [(0.05, 2.0), (0.05, 5.0), (0.15, 2.0), (0.15, 5.0), (0.3, 2.0),
-              (0.6, 2.0), (0.3, 1.0), (0.3, 5.0), (0.6, 1.0), (0.45, 2.0), (0.15, 1.0),
-              (0.3, 0.5), (0.3, 0.25), (0.15, 0.5), (0.6, 0.5), (0.225, 0.5),
-              (0.375, 0.5), (0.375, 0.25)],
-    "mr": [(5e-4, 2.0), (5e-4, 5.0), (1e-3, 2.0), (1e-3, 5.0), (2e-3, 2.0), (4e-3, 2.0),
-           (2e-3, 1.0)],
-    "cifar10": [(0.05, 2.0), (0.05, 5.0), (0.1, 2.0), (0.1, 5.0), (0.025, 5.0),
-                (0.05, 10.0), (0.025, 10.0)],
-}
-_ALONE = {
-    "digits": [0.025, 0.05, 0.1, 0.2, 0.15, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.6,
-               0.125, 0.175, 0.25, 0.225, 0.1875, 0.35, 0.1625, 0.275],
-    "mnist": [0.025, 0.05, 0.15, 0.3, 0.1, 0.2, 0.6, 0.25, 0.175, 0.45, 0.125, 0.225,
-              0.1875, 0.2125, 0.35, 0.16, 0.18, 0.24],
-    "mr": [2.5e-4, 5e-4, 1e-3, 2e-3, 3e-3, 4e-3, 8e-3],
-    "cifar10": [0.025, 0.05, 0.1, 0.2, 0.035, 0.07, 0.14],
-}
-# Of the later ones; with Gamma, the length to which RFFL clips
-_RATE = {
-    "digits": [0.0125, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5,
-               0.55, 0.6, 0.7, 0.8, 1.0, 1.2, 0.325, 0.475],
-    "mnist": [0.0125, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8],
-}
-_CLIPPED = {
-    "digits": [(lr, gamma) for lr in (0.05, 0.1, 0.2, 0.4)
-               for gamma in (0.25, 0.5, 1.0, 2.0)]
-    + [(0.8, 1.0), (0.8, 2.0), (0.15, 1.0), (0.3, 1.0)],
-    "mnist": [(0.05, 1.0), (0.05, 2.0), (0.15, 0.5), (0.15, 1.0), (0.15, 2.0),
-              (0.15, 4.0), (0.3, 1.0), (0.3, 2.0), (0.3, 4.0), (0.6, 2.0)],
-}
-for _lists in (_MOVING, _QFFL, _CFFL, _ALONE):
-    _lists["sst"] = _lists["mr"]
-
 
 def candidates(dataset: str) -> dict[str, list[dict]]:
     """As many for each family of methods, in the words of `settings.with_choice`."""
-    return {"standalone": [{"lr": lr} for lr in _ALONE[dataset]],
+    return {"standalone": [{"lr": lr} for lr in ALONE[dataset]],
             "averaging": [{"lr": lr, "gamma": first, "gamma_decay": decay}
-                          for lr, first, decay in _MOVING[dataset]],
-            "qffl": [{"lr": lr, "q": q} for lr, q in _QFFL[dataset]],
-            "cffl": [{"lr": lr, "alpha": alpha} for lr, alpha in _CFFL[dataset]]}
+                          for lr, first, decay in MOVING[dataset]],
+            "qffl": [{"lr": lr, "q": q} for lr, q in QFFL[dataset]],
+            "cffl": [{"lr": lr, "alpha": alpha} for lr, alpha in CFFL[dataset]]}
 
 
 def later_candidates(dataset: str) -> dict[str, list[dict]]:
     """The same for the later mechanisms; {} where they are not tried. On MNIST fewer:
     with one number to choose, ten steps lie closer than the others' eighteen."""
-    if dataset not in _RATE:
+    if dataset not in RATE:
         return {}
-    rates = [{"lr": lr} for lr in _RATE[dataset]]
+    rates = [{"lr": lr} for lr in RATE[dataset]]
     return {"rffl": [{"lr": lr, "gamma": gamma, "gamma_decay": 1.0}
-                     for lr, gamma in _CLIPPED[dataset]],
+                     for lr, gamma in CLIPPED[dataset]],
             "lin": rates, "iafl": rates, "fedce": rates, "shapfed": rates,
             "fedavg-raw": rates}
 
