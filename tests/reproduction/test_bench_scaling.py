@@ -19,14 +19,14 @@ def call(*arguments):
 
 def test_the_table_shows_what_the_file_holds(tmp_path):
     file = tmp_path / "out.json"
-    result = call("--case", "4", "3000", "--case", "2", "2000000",
+    result = call("--case", "4", "3000", "--case", "8", "2000000",
                   "--output", str(file))
     assert result.exit_code == 0, result.output
     found = json.loads(file.read_text())
-    assert found["settings"] == {"cases": [[4, 3000], [2, 2_000_000]], "repeats": 2,
+    assert found["settings"] == {"cases": [[4, 3000], [8, 2_000_000]], "repeats": 2,
                                  "seed": 0}
     assert [(row["N"], row["D"]) for row in found["rows"]] == [(4, 3000),
-                                                               (2, 2_000_000)]
+                                                               (8, 2_000_000)]
     for row in found["rows"]:
         assert len(row["all_seconds"]) == 2
         assert row["seconds"] == statistics.median(row["all_seconds"])
@@ -34,9 +34,10 @@ def test_the_table_shows_what_the_file_holds(tmp_path):
         assert row["updates_bytes"] == 4 * row["N"] * row["D"]
         assert f"{1000 * row['seconds']:10.2f} {row['readings']:9.1f}" in result.output
     if sys.platform == "linux":
-        # the updates, the sum, and at one time one download: two agents are few
+        # the updates, the sum, one download at a time, and what sorting it takes, which
+        # hangs on the CPU; all downloads at a time would be eight more
         parts = found["rows"][1]["peak_bytes"] / (4 * 2_000_000)
-        assert 4 <= parts <= 8
+        assert 10 <= parts <= 18
 
 
 def test_the_step_values_the_updates_and_makes_every_download(monkeypatch):
