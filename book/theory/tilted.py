@@ -52,11 +52,11 @@ def first_updates() -> Tensor:
 
 
 def play() -> Played:
-    """Round 1 brings the server from `START` to the minimum 0; in round 2 agent 1 pulls
-    back and the two others forth, and as .5 = .32 + .18 nothing moves."""
-    along = -START / START.norm()
+    """Round 1 brings the server from `START` to the minimum 0. In round 2 agent 3, which
+    got nothing and still stands at `START`, uploads the same again, agent 2 the same as
+    agent 3 and agent 1 the opposite; as .5 = .32 + .18 nothing moves."""
     first = first_updates()
-    second = torch.stack([along, -along, -along])
+    second = first[2] * torch.tensor([[-1.0], [1.0], [1.0]], dtype=torch.float64)
     ones = torch.ones(3, dtype=torch.int64)
     setting = Setting(("1", "2", "3"), 2, sizes=ones, classes=ones,
                       blocks=(slice(0, 2),))
