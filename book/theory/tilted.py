@@ -52,9 +52,9 @@ def first_updates() -> Tensor:
 
 
 def play() -> Played:
-    """Round 1 brings the server from `START` to the minimum 0. In round 2 agent 3, which
-    got nothing and still stands at `START`, uploads the same again, agent 2 the same as
-    agent 3 and agent 1 the opposite; as .5 = .32 + .18 nothing moves."""
+    """Round 1 brings the server from `START` to the minimum 0. In round 2 agent 3 still
+    stands at `START`, since it got nothing, and uploads the same again, agent 2 what
+    agent 3 does, agent 1 the opposite; as .5 = .32 + .18 nothing moves."""
     first = first_updates()
     second = first[2] * torch.tensor([[-1.0], [1.0], [1.0]], dtype=torch.float64)
     ones = torch.ones(3, dtype=torch.int64)
