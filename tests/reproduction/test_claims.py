@@ -63,12 +63,8 @@ def test_numbers_are_compared_within_a_seed():
     assert quantities.combined(lambda a, b: a - b, left, right) == {1: 1.0, 2: -2.0}
 
 
-# What the paper's own tables say of its text. They bear all others out or, of those on
-# figures and theorems, do not hold them.
-AGAINST = {
-    "cffl-less-fair",  # not on MR, and ECI is less fair than CFFL on UNI twice
-    "dw-only-pow",  # 89.15 and 86.94 on UNI
-}
+# What the paper's own tables say of its text: no sentence fails there. They bear all
+# others out or, of those on figures and theorems, do not hold them.
 OPEN = {
     # By the average RR (64) and EU (54) are ahead of ECI (53); by the highest EU has
     # 94, too, and which of the two is larger was rounded away
@@ -83,9 +79,9 @@ def test_what_the_published_tables_say_of_the_text():
     found = {name: judge(claim, source) for name, claim in CLAIMS.items()}
     known = {name for name, verdict in found.items()
              if any(one.numbers for one in verdict.items)}
-    assert {name for name in found if found[name].word == FAILS} == AGAINST
+    assert not [name for name in found if found[name].word == FAILS]
     assert {name for name in known if found[name].word == CANNOT_TELL} == OPEN
-    assert all(found[name].word == HOLDS for name in known - AGAINST - OPEN)
+    assert all(found[name].word == HOLDS for name in known - OPEN)
     assert all(found[name].word == CANNOT_TELL for name in found.keys() - known)
     assert {name for name in known if name.startswith("fig")} == {"fig1-better",
                                                                   "fig1-widens"}

@@ -181,14 +181,14 @@ def lowest(method: str, number: float) -> Items:
     return items
 
 
-def only_for(method: str, partition: str) -> Items:
+def only_for(method: str, partition: str, high: float) -> Items:
     """By how much fairness is high where the partition is this one, and is not where it
     is another one."""
 
     def items(source: Source) -> list[Item]:
         signs = {column: 1 if column.endswith(partition) else -1 for column in COLUMNS}
         return [Item(column_label(column),
-                     combined(lambda a, sign=sign: sign * (a - HIGH),
+                     combined(lambda a, sign=sign: sign * (a - high),
                               source.clear_rho(method, column)))
                 for column, sign in signs.items()]
 
