@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from book.reproduction import plan
+from book.reproduction import plan, tuning
 from book.reproduction.base import LATER, METHODS, TOLD, Column, Run
 from fairfl.runs.recommendations import SAME_SUM, starting, with_choice
 
@@ -43,9 +43,9 @@ def run(column: Column, method: str, seed: int, variant: str = "", **changes) ->
 
 def family(method: str) -> str:
     """The family of `tuning` whose settings a row takes."""
-    mechanism, _ = (METHODS | LATER)[method]
-    if method == "fedavg-raw":
+    if method in tuning.LATER:
         return method
+    mechanism, _ = (METHODS | LATER)[method]
     return "averaging" if mechanism in SUMMING else mechanism
 
 
